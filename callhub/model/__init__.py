@@ -1,0 +1,1 @@
+"""What is said: calls, contacts, scripts, and which status may follow which."""

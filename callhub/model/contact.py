@@ -1,0 +1,46 @@
+"""The person who is called."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from callhub.model.source import Source
+
+
+class Contact(msgspec.Struct, frozen=True, kw_only=True, repr_omit_defaults=True):
+    """A person, as callhub and the vendors' books know them.
+
+    Attributes:
+        id: ``"<provider>:<vendor id>"`` for an entry of a vendor's book; None until it is in a book.
+        provider: the vendor whose book it is in.
+        name: how the person is addressed.
+        phone: number in E.164 form.
+        timezone: IANA name of the person's zone.
+        groups: ids of the vendor's contact groups.
+        custom_fields: free values by name.
+        created_at: aware, UTC.
+    """
+
+    id: str | None = None
+    provider: str | None = None
+    name: str | None = None
+    phone: str | None = None
+    email: str | None = None
+    notes: str | None = None
+    tags: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()
+    custom_fields: dict[str, Any] = {}
+    timezone: str | None = None
+    created_at: datetime | None = None
+    source: Source | None = None
+
+    def __repr__(self) -> str:
+        return f"<Contact {self.id or 'in no book'}>"
+
+    @property
+    def raw(self) -> Any:
+        """The vendor's own object, decoded; None for a contact of one's own."""
+        return self.source.decode() if self.source else None

@@ -1,0 +1,1 @@
+"""The door for vendors: all that a plugin author must read."""
