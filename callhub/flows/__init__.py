@@ -1,0 +1,1 @@
+"""What happens, pure: every operation of a hub as a generator that yields effects."""

@@ -1,0 +1,65 @@
+"""What every flow of one hub shares."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from callhub.errors import InvalidRequest
+from callhub.policy import routing
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from callhub.policy.scripts import ScriptMap
+    from callhub.provider.base import Provider, RateLimit
+
+_UNSAFE = frozenset("/\\?#%")
+
+
+@dataclass(slots=True)
+class Link:
+    """One configured vendor, and what its last answer said about its limit."""
+
+    provider: Provider[Any]
+    limit: RateLimit | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """The configured vendors by name, the script map, and the rule for numbers."""
+
+    links: Mapping[str, Link]
+    scripts: ScriptMap
+    numbers: str = "e164"
+    defaults: Mapping[str, Any] = field(default_factory=dict)
+
+    def link(self, named: str | None) -> Link:
+        """Give the vendor that was named, or the only one; see `routing.choose` for the errors."""
+        return self.links[routing.choose(named, self.links)]
+
+
+def split_id(text: object, what: str = "id") -> tuple[str | None, str]:
+    """Split an id into provider and bare id; no provider means that it is callhub's own.
+
+    Raises:
+        InvalidRequest: the id could lead somewhere else once it stands in a path.
+    """
+    if isinstance(text, str):
+        owner, colon, bare = text.partition(":")
+        provider, bare = (owner, bare) if colon else (None, text)
+        if _harmless(bare):
+            return provider, bare
+    message = "is no id: it must be printable, without spaces, '..' or any of / \\ ? # %"
+    raise InvalidRequest(f"{what} {message}", fields={what: message})
+
+
+def _harmless(bare: str) -> bool:
+    return (
+        bool(bare)
+        and bare.isprintable()
+        and " " not in bare
+        and ".." not in bare
+        and bare != "."
+        and not set(bare) & _UNSAFE
+    )

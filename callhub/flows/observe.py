@@ -1,0 +1,234 @@
+"""See how calls stand: read, list, wait, and what the ledger remembers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from msgspec.structs import replace
+
+from callhub.errors import ConfigurationError, InvalidRequest, NotFound, OutcomeUnknown, WaitTimeout
+from callhub.flows.context import split_id
+from callhub.flows.effects import (
+    FindById,
+    FindByVendor,
+    History,
+    Jitter,
+    Observe,
+    Sleep,
+    Steps,
+    Tell,
+    Ticks,
+    ask,
+)
+from callhub.flows.exchange import perform
+from callhub.model.call import Call, merged
+from callhub.model.lifecycle import CallStatus
+from callhub.provider.capability import Feature, Support
+from callhub.provider.order import CallFilter, Page
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from callhub.flows.context import Context, Link
+    from callhub.flows.effects import Record
+
+FIRST_GAP = 1.0
+LONGEST_GAP = 15.0
+HISTORY_PAGE = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which calls to list, in neutral words."""
+
+    provider: str | None = None
+    status: CallStatus | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+    contact_id: str | None = None
+    script: str | None = None
+    page_size: int = 100
+
+    @classmethod
+    def of(cls, provider: str | None, status: str | None, *rest: Any) -> Wanted:
+        """Make it from a caller's words, and refuse what can't mean anything.
+
+        Raises:
+            InvalidRequest: an unknown status, a time without zone, or a page size below 1.
+        """
+        wanted = cls(provider, status, *rest)  # type: ignore[arg-type]
+        fields = {name: text for name, text in _filter_faults(wanted) if text}
+        if fields:
+            raise InvalidRequest("; ".join(f"{name} {text}" for name, text in fields.items()), fields=fields)
+        return cls(provider, CallStatus(status) if status is not None else None, *rest)
+
+
+def get(context: Context, call_id: str, *, refresh: bool = True) -> Steps[Call]:
+    """Give a call, asking its vendor unless `refresh` is False.
+
+    Raises:
+        NotFound: the ledger or the vendor has no such call.
+    """
+    record, link, vendor_id = yield from locate(context, call_id)
+    if record is not None and (not refresh or vendor_id is None):
+        return record.call
+    if link is None or vendor_id is None:
+        raise _unknown_call()
+    news = named(context, (yield from perform(link, link.provider.get_call(vendor_id))))
+    return news if record is None else (yield from observed(record.call, news))
+
+
+def locate(context: Context, call_id: str) -> Steps[tuple[Record | None, Link | None, str | None]]:
+    """Give the ledger's record of an id, its vendor and the vendor's id, as far as there are any."""
+    provider, bare = split_id(call_id)
+    if provider is None:
+        record = yield from ask(FindById(bare))
+        if record is None:
+            raise _unknown_call()
+        vendor_id = record.call.provider_call_id
+        link = context.link(record.call.provider) if vendor_id is not None else None
+        return record, link, vendor_id
+    link = context.link(provider)
+    return (yield from ask(FindByVendor(provider, (bare,)))).get(bare), link, bare
+
+
+def observed(ours: Call, news: Call) -> Steps[Call]:
+    """Merge a vendor's news into our call, and write it down where it says anything new."""
+    now = merged(ours, news)
+    if now != ours:
+        yield from ask(Observe(now))
+    return now
+
+
+def named(context: Context, call: Call) -> Call:
+    """Give a vendor's call with the neutral name of its script, where it has one."""
+    if call.script is None or call.provider is None:
+        return call
+    return replace(call, script=context.scripts.neutral(call.provider, call.script.partition(":")[2]))
+
+
+def page(context: Context, wanted: Wanted, cursor: tuple[int, Any]) -> Steps[Page[Call]]:
+    """Read one page of the vendors' calls, and where the next one starts.
+
+    The cursor is the position among the vendors to ask, and that vendor's own cursor.
+    """
+    links = _asked(context, wanted)
+    position, theirs = cursor
+    link = links[position]
+    where, here = _filter(context, link, wanted)
+    if where is None:
+        read: Page[Call] = Page(())
+    else:
+        size = min(wanted.page_size, link.provider.page_limit or wanted.page_size)
+        read = yield from perform(link, link.provider.list_calls(where, theirs, size))
+    calls = yield from _bound(context, link, read.items)
+    following = (position, read.cursor) if read.cursor else (position + 1, None)
+    return Page(tuple(call for call in calls if here(call)), following if following[0] < len(links) else None)
+
+
+def wait(
+    context: Context, call_id: str, timeout: float, on_update: Callable[[Call], object] | None
+) -> Steps[Call]:
+    """Read the call, less and less often, until it is over.
+
+    Raises:
+        WaitTimeout: it isn't over in time; `call` is its latest state.
+        OutcomeUnknown: the call is in doubt, so that there is nothing to wait for.
+    """
+    deadline = (yield from ask(Ticks())) + timeout
+    gap = FIRST_GAP
+    while True:
+        call = yield from get(context, call_id)
+        if on_update is not None:
+            yield from ask(Tell(on_update, call))
+        if call.terminal:
+            return call
+        if call.status is CallStatus.IN_DOUBT:
+            raise OutcomeUnknown(
+                "the call is in doubt: its vendor gave no id to ask for", provider=call.provider, call=call
+            )
+        left = deadline - (yield from ask(Ticks()))
+        if left <= 0:
+            raise WaitTimeout(
+                f"the call is still {call.status} after {timeout:g} s", provider=call.provider, call=call
+            )
+        yield from ask(Sleep(min(left, gap * (0.8 + 0.4 * (yield from ask(Jitter()))))))
+        gap = min(gap * 1.5, LONGEST_GAP)
+
+
+def history(wanted: Wanted, to: str | None, before: str | None) -> Steps[Page[Call]]:
+    """Read one page of the ledger's calls, newest first."""
+    calls = yield from ask(History(wanted.status, wanted.since, wanted.until, to, before, HISTORY_PAGE))
+    return Page(calls, calls[-1].id if len(calls) == HISTORY_PAGE else None)
+
+
+def _filter_faults(wanted: Wanted) -> list[tuple[str, str | None]]:
+    def time_fault(at: object) -> str | None:
+        aware = at is None or (isinstance(at, datetime) and at.utcoffset() is not None)
+        return None if aware else "must be a datetime with a time zone"
+
+    known = wanted.status is None or wanted.status in set(CallStatus)
+    return [
+        ("status", None if known else f"is none of {', '.join(CallStatus)}"),
+        ("since", time_fault(wanted.since)),
+        ("until", time_fault(wanted.until)),
+        ("page_size", None if wanted.page_size >= 1 else "must be 1 or more"),
+    ]
+
+
+def _unknown_call() -> NotFound:
+    return NotFound("the ledger has no call of that id; a vendor's own call is '<provider>:<vendor id>'")
+
+
+def _asked(context: Context, wanted: Wanted) -> list[Link]:
+    owner = wanted.contact_id.partition(":")[0] if wanted.contact_id and ":" in wanted.contact_id else None
+    named_provider = wanted.provider or owner
+    if named_provider is not None:
+        return [context.link(named_provider)]
+    if not context.links:
+        raise ConfigurationError("no provider is configured")
+    return list(context.links.values())
+
+
+def _filter(context: Context, link: Link, wanted: Wanted) -> tuple[CallFilter | None, Callable[[Call], bool]]:
+    """Give what the vendor filters (None: nothing there can match) and what is left to filter here."""
+    provider = link.provider
+    script = None
+    if wanted.script is not None:
+        script = context.scripts.vendor_id(wanted.script, provider.name)
+        if script is None:
+            return None, bool
+    contact = wanted.contact_id.partition(":")[2] or wanted.contact_id if wanted.contact_id else None
+    if contact is not None and provider.capabilities[Feature.FILTER_CONTACT].support is Support.NOT_AVAILABLE:
+        raise provider.unsupported(Feature.FILTER_CONTACT)
+    return CallFilter(wanted.status, wanted.since, wanted.until, contact, script), _left_to_us(
+        link, wanted, script
+    )
+
+
+def _left_to_us(link: Link, wanted: Wanted, script: str | None) -> Callable[[Call], bool]:
+    native = link.provider.supports
+    tests: list[Callable[[Call], bool]] = []
+    if wanted.status is not None:
+        tests.append(lambda call: call.status is wanted.status)
+    if script is not None and not native(Feature.FILTER_SCRIPT):
+        tests.append(lambda call: call.script in (wanted.script, f"{link.provider.name}:{script}"))
+    if not native(Feature.FILTER_TIME):
+        since, until = wanted.since, wanted.until
+        tests.append(lambda call: since is None or (call.created_at is not None and call.created_at >= since))
+        tests.append(lambda call: until is None or (call.created_at is not None and call.created_at < until))
+    return lambda call: all(test(call) for test in tests)
+
+
+def _bound(context: Context, link: Link, calls: tuple[Call, ...]) -> Steps[list[Call]]:
+    """Put our own calls in the place of those that this ledger placed."""
+    ids = tuple(call.provider_call_id for call in calls if call.provider_call_id)
+    known = (yield from ask(FindByVendor(link.provider.name, ids))) if ids else {}
+    return [
+        merged(known[call.provider_call_id].call, named(context, call))
+        if call.provider_call_id in known
+        else named(context, call)
+        for call in calls
+    ]

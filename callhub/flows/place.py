@@ -1,0 +1,300 @@
+"""Place a call: written down before the world is touched.
+
+The order of things is the whole promise:
+
+1. **Key first.** The ledger is asked by key before anything is validated. What was placed is given
+   back, whatever the clock or the configuration says by now; what is in doubt is never dialled.
+2. **Every problem at once.** A new request is validated as a whole, the vendor's rules included.
+3. **Claim, then dial.** The attempt is inserted under a unique key and committed; only its owner
+   sends the request flagged `dials`, and sends it once.
+4. **Only a proven no is tried again.** A listed refusal that may pass (a rate limit) or a transport
+   error that left no byte at the vendor; everything else is settled, or stays in doubt.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
+
+from callhub.errors import CallhubError, Conflict, LedgerError, OutcomeUnknown, Unreachable
+from callhub.flows import contacts
+from callhub.flows.effects import Claim, FindByKey, Namespace, NewId, Now, Settle, Sleep, Steps, Ticks, ask
+from callhub.flows.exchange import Done, advance, error_of, keep_pace, perform, send, wait_to_retry
+from callhub.model.call import Call, merged
+from callhub.model.contact import Contact
+from callhub.model.lifecycle import CallOutcome, CallStatus
+from callhub.policy import intake, routing, verdict
+from callhub.policy.verdict import Verdict
+from callhub.provider.http import Request, Response
+from callhub.provider.order import Problem, reject
+
+if TYPE_CHECKING:
+    from callhub.flows.context import Context, Link
+    from callhub.flows.effects import Record
+    from callhub.model.call import CallRequest
+    from callhub.provider.base import Flow
+    from callhub.provider.http import Fault
+    from callhub.provider.order import Order
+
+LEASE_MARGIN = 30.0
+LOOK_AGAIN = 0.05
+
+
+@dataclass(slots=True)
+class _Intent:
+    """One intent on its way: what doesn't change from attempt to attempt."""
+
+    link: Link
+    order: Order
+    call: Call
+    document: str
+    ordinal: int
+    deadline: float
+
+
+def place(context: Context, request: CallRequest) -> Steps[Call]:
+    """Place a call once per idempotency key, and return it.
+
+    Raises:
+        Refused, Unreachable: nothing was dialled.
+        OutcomeUnknown: the vendor may have taken the call; `call` is the one in doubt.
+        Conflict: another request stands under the key.
+        LedgerError: nothing was dialled where `dialed` is "no".
+    """
+    key, document = yield from _identify(request)
+    deadline = (yield from ask(Ticks())) + (
+        request.timeout if isinstance(request.timeout, int | float) else 0
+    )
+    record = yield from _standing(key, document, deadline)
+    if record is not None and not _free(record):
+        return _given_back(record)
+    intent = yield from _prepare(context, replace(request, idempotency_key=key), document, record, deadline)
+    return (yield from _try_until_settled(intent, key))
+
+
+def _identify(request: CallRequest) -> Steps[tuple[str, str]]:
+    key = request.idempotency_key
+    if key is None:
+        key = yield from ask(NewId())
+    problem = intake.key_problem(key)
+    if problem:
+        reject([problem])
+    return key, intake.document(request)
+
+
+def _standing(key: str, document: str, deadline: float) -> Steps[Record | None]:
+    """Find what stands under the key, once nobody is placing it any more."""
+    while True:
+        record = yield from ask(FindByKey(key))
+        if record is None:
+            return None
+        if record.document != document:
+            raise Conflict(
+                "another request stands under this idempotency_key: use one key for one intended call",
+                call=record.call,
+            )
+        if not record.leased or (yield from ask(Ticks())) >= deadline:
+            return record
+        yield from ask(Sleep(LOOK_AGAIN))
+
+
+def _free(record: Record) -> bool:
+    """Tell whether every attempt is a proven no, so that another one can't ring twice."""
+    verdicts = {attempt.verdict for attempt in record.call.attempts}
+    return verdicts <= {Verdict.REFUSED, Verdict.UNREACHABLE}
+
+
+def _given_back(record: Record) -> Call:
+    call = replace(record.call, replayed=True)
+    if call.status is CallStatus.IN_DOUBT:
+        state = "is being placed right now" if record.leased else "is in doubt"
+        raise OutcomeUnknown(
+            f"the call under this idempotency_key {state}: it was not dialled again",
+            provider=call.provider,
+            call=call,
+        )
+    return call
+
+
+def _prepare(
+    context: Context, request: CallRequest, document: str, record: Record | None, deadline: float
+) -> Steps[_Intent]:
+    """Validate everything, and give what goes out; nothing has been written or sent."""
+    now = yield from ask(Now())
+    link = context.link(request.provider)
+    contact, request = yield from _with_contact(context, link, request)
+    vendor_key = yield from _vendor_key(request.idempotency_key or "", record.generation if record else 0)
+    order, found = routing.order(link.provider, request, contact, context.scripts, vendor_key)
+    strangers = sorted(set(request.extras) - set(context.links)) if isinstance(request.extras, dict) else []
+    found += [Problem("extras", f"{name!r} is no configured provider") for name in strangers]
+    reject([*intake.problems(request, now, context.numbers), *found], link.provider.name)
+    call_id = record.call.id if record else (yield from ask(NewId()))
+    created = record.call.created_at if record else now
+    call = _first_state(link.provider.name, request, contact, call_id)
+    ordinal = len(record.call.attempts) + 1 if record else 1
+    return _Intent(link, order, replace(call, created_at=created), document, ordinal, deadline)
+
+
+def _with_contact(
+    context: Context, link: Link, request: CallRequest
+) -> Steps[tuple[Contact | None, CallRequest]]:
+    """Give the contact, read from its vendor's book where the call needs more than its id."""
+    contact = request.contact
+    if isinstance(contact, str) and ":" in contact:
+        linked = routing.vendor_id(contact, link.provider.name)
+        known = Contact(id=contact) if linked and request.to else (yield from contacts.get(context, contact))
+        contact = known
+    if not isinstance(contact, Contact):
+        return None, request
+    return contact, replace(request, to=request.to if request.to is not None else contact.phone)
+
+
+def _vendor_key(key: str, generation: int) -> Steps[str]:
+    """Derive the vendor's idempotency key: never from the attempt, the clock or the process."""
+    namespace = yield from ask(Namespace())
+    digest = hashlib.sha256("\x00".join((namespace, key, str(generation))).encode()).hexdigest()
+    return f"callhub-{digest[:40]}"
+
+
+def _first_state(provider: str, request: CallRequest, contact: Contact | None, call_id: str) -> Call:
+    return Call(
+        id=call_id,
+        provider=provider,
+        status=CallStatus.IN_DOUBT,
+        to=request.to,
+        from_number=request.from_number,
+        contact=(contact.id or contact.name) if contact else None,
+        script=request.script,
+        variables=dict(request.variables),
+        scheduled_at=request.scheduled_at,
+        held_by="provider" if request.scheduled_at else None,
+        idempotency_key=request.idempotency_key,
+        metadata=dict(request.metadata),
+    )
+
+
+def _try_until_settled(intent: _Intent, key: str) -> Steps[Call]:
+    while True:
+        yield from keep_pace(intent.link, intent.deadline)
+        flow = intent.link.provider.create_call(intent.order)
+        request = yield from _up_to_dial(intent, flow)
+        if not (yield from _claim(intent, request)):
+            record = yield from _standing(key, intent.document, intent.deadline)
+            if record is not None and not _free(record):
+                return _given_back(record)
+            intent.ordinal = len(record.call.attempts) + 1 if record else 1
+            continue
+        settled = yield from _dial(intent, flow, request)
+        if isinstance(settled, Call):
+            return settled
+        if not verdict.transient(type(settled)):
+            raise settled
+        if not (yield from wait_to_retry(settled, intent.ordinal, intent.deadline)):
+            raise settled
+        intent.ordinal += 1
+
+
+def _up_to_dial(intent: _Intent, flow: Flow[Call]) -> Steps[Request]:
+    """Perform what comes before the dialling request, and give that request, unsent."""
+    found: list[Request] = []
+
+    def until_dial() -> Flow[None]:
+        step = next(flow)
+        while not step.dials:
+            step = flow.send((yield step))
+        found.append(step)
+
+    remaining = intent.deadline - (yield from ask(Ticks()))
+    yield from perform(intent.link, until_dial(), remaining)
+    return found[0]
+
+
+def _claim(intent: _Intent, request: Request) -> Steps[bool]:
+    provider = intent.link.provider
+    remaining = max(0.0, intent.deadline - (yield from ask(Ticks())))
+    account = f"{provider.settings.base_url}\x00{provider.settings.api_key.get_secret_value()}"
+    claim = Claim(
+        call=intent.call,
+        document=intent.document,
+        ordinal=intent.ordinal,
+        provider=provider.name,
+        request=request,
+        account=account,
+        lease=remaining + LEASE_MARGIN,
+    )
+    return (yield from ask(claim))
+
+
+def _dial(intent: _Intent, flow: Flow[Call], request: Request) -> Steps[Call | CallhubError]:
+    """Send the request that may ring a phone, once, and write down how it ended."""
+    timeout = max(0.001, intent.deadline - (yield from ask(Ticks())))
+    try:
+        answer = yield from send(intent.link, request, timeout)
+        settled = yield from _judge(intent, flow, answer)
+    except GeneratorExit:
+        raise
+    except BaseException:  # cancelled, interrupted or a bug in the plugin: the vendor may have it
+        yield from _settle(intent, Verdict.MAYBE, "callhub was interrupted while the request was under way")
+        raise
+    if isinstance(settled, CallhubError):
+        return (yield from _no_or_maybe(intent, settled))
+    return (yield from _settle(intent, Verdict.ACCEPTED, None, settled))
+
+
+def _judge(intent: _Intent, flow: Flow[Call], answer: Response | Fault) -> Steps[Call | CallhubError]:
+    provider = intent.link.provider
+    if not isinstance(answer, Response) or not answer.ok:
+        return (yield from error_of(provider, answer, dialled=True))
+    try:
+        step = advance(provider, partial(flow.send, answer), dialled=True)
+        if isinstance(step, Request):
+            step = Done((yield from perform(intent.link, _rest(flow, step))))
+    except OutcomeUnknown as error:
+        return error
+    except Exception as bug:  # noqa: BLE001 - the vendor has accepted: whatever fails here, it may ring
+        return OutcomeUnknown(
+            f"{provider.title} accepted, and reading its answer failed: {type(bug).__name__}"
+        )
+    if isinstance(step.value, Call) and step.value.provider_call_id:
+        return step.value
+    return verdict.nonsense(provider, dialled=True)
+
+
+def _rest(flow: Flow[Call], step: Request) -> Flow[Call]:
+    """Go on with a plugin's flow from a request that it has yielded already."""
+    try:
+        while True:
+            step = flow.send((yield step))
+    except StopIteration as stop:
+        result: Call = stop.value
+        return result
+
+
+def _no_or_maybe(intent: _Intent, error: CallhubError) -> Steps[CallhubError]:
+    kinds = {OutcomeUnknown: Verdict.MAYBE, Unreachable: Verdict.UNREACHABLE}
+    error.call = yield from _settle(intent, kinds.get(type(error), Verdict.REFUSED), str(error))
+    return error
+
+
+def _settle(intent: _Intent, ended: Verdict, reason: str | None, news: Call | None = None) -> Steps[Call]:
+    finished = yield from ask(Now())
+    call = _after(intent.call, ended, news)
+    try:
+        return (yield from ask(Settle(call, intent.ordinal, ended, reason, finished)))
+    except LedgerError as error:
+        error.dialed = "no" if ended in (Verdict.REFUSED, Verdict.UNREACHABLE) else "maybe"
+        error.call = call
+        raise
+
+
+def _after(call: Call, ended: Verdict, news: Call | None) -> Call:
+    """Give the call as it stands after an attempt."""
+    if news is not None:
+        return merged(call, news)
+    if ended is Verdict.MAYBE:
+        return call
+    return replace(call, status=CallStatus.FAILED, outcome=CallOutcome.ERROR)

@@ -1,0 +1,1 @@
+"""Who and when, pure: what may go out, through whom, and what an answer proves."""

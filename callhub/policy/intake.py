@@ -1,0 +1,164 @@
+"""What a request must be before anything else happens: every problem at once, by field."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from callhub.errors import InvalidRequest
+from callhub.model.contact import Contact
+from callhub.policy import numbers
+from callhub.provider.order import Problem
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from callhub.model.call import CallRequest
+
+DOCUMENT_VERSION = 1
+SAID = (
+    *("to", "script", "variables", "contact", "first_message"),
+    *("scheduled_at", "from_number", "record", "extras"),
+)
+LONGEST_KEY = 255
+
+
+def document(request: CallRequest) -> str:
+    """Give what two requests under one key are compared by: what is said to whom, and when.
+
+    Neither who carries it nor how long to wait is in it. Fields left out are not written, so that
+    a later callhub with more fields writes the same document.
+
+    Raises:
+        InvalidRequest: something in it can't be written down.
+    """
+    said: dict[str, Any] = {"v": DOCUMENT_VERSION}
+    for name in SAID:
+        value = getattr(request, name)
+        if value not in (None, {}, ()):
+            said[name] = value.astimezone(UTC) if _aware(value) else value
+    try:
+        return msgspec.json.encode(said, order="deterministic").decode()
+    except (TypeError, ValueError):
+        pass
+    problem = Problem(
+        "request", "holds a value that can't be written as JSON: use text, numbers, lists and dicts"
+    )
+    raise InvalidRequest(f"{problem.field} {problem.message}", fields={problem.field: problem.message})
+
+
+def key_problem(key: object) -> Problem | None:
+    """Tell what is wrong with an idempotency key."""
+    if isinstance(key, str) and 0 < len(key) <= LONGEST_KEY and key.isprintable():
+        return None
+    return Problem("idempotency_key", f"must be printable text of 1 to {LONGEST_KEY} characters")
+
+
+def problems(request: CallRequest, now: datetime, rule: str) -> list[Problem]:
+    """Name everything about a request that is wrong whichever vendor carries it."""
+    found = [
+        _problem("to", numbers.fault(request.to, rule) if request.to is not None else _NO_NUMBER),
+        _problem(
+            "from_number", numbers.fault(request.from_number) if request.from_number is not None else None
+        ),
+        _problem("scheduled_at", _time_fault(request.scheduled_at, now)),
+        _problem("script", _script_fault(request)),
+        _problem("first_message", _text_fault(request.first_message)),
+        _problem("timeout", _timeout_fault(request.timeout)),
+        _problem("contact", _contact_fault(request.contact)),
+        _problem("record", None if request.record in (None, True, False) else "must be True, False or None"),
+        _problem("metadata", _json_fault(request.metadata)),
+        _problem("extras", _json_fault(request.extras)),
+        *_variable_problems(request.variables),
+    ]
+    return [problem for problem in found if problem]
+
+
+def variables(given: Mapping[str, Any]) -> dict[str, str]:
+    """Give the variables as the text that will be spoken."""
+    return {name: str(value) for name, value in given.items()}
+
+
+_NO_NUMBER = "is missing: give the number to dial, or a contact that has one"
+
+
+def _problem(field: str, message: str | None) -> Problem | None:
+    return Problem(field, message) if message else None
+
+
+def _aware(value: object) -> bool:
+    return isinstance(value, datetime) and value.utcoffset() is not None
+
+
+def _time_fault(at: object, now: datetime) -> str | None:
+    if at is None:
+        return None
+    if not isinstance(at, datetime):
+        return "must be a datetime with a time zone"
+    if not _aware(at):
+        return "has no time zone: say which, such as datetime(..., tzinfo=ZoneInfo('Asia/Kuala_Lumpur'))"
+    return "is not in the future" if at <= now else None
+
+
+def _script_fault(request: CallRequest) -> str | None:
+    if request.script is None and request.first_message is None and not request.allow_default_script:
+        return (
+            "is missing, and so is first_message: the vendor's bare assistant would talk; "
+            "give one, or allow_default_script=True"
+        )
+    if request.script is not None and (not isinstance(request.script, str) or not request.script):
+        return "must be a name from the configuration or '<provider>:<vendor id>'"
+    return None
+
+
+def _text_fault(text: object) -> str | None:
+    return (
+        "must be text, not empty"
+        if text is not None and (not isinstance(text, str) or not text.strip())
+        else None
+    )
+
+
+def _timeout_fault(timeout: object) -> str | None:
+    if isinstance(timeout, bool) or not isinstance(timeout, (int, float)) or not math.isfinite(timeout):
+        return "must be a number of seconds"
+    return None if timeout > 0 else "must be more than 0 seconds"
+
+
+def _contact_fault(contact: object) -> str | None:
+    if contact is None or isinstance(contact, Contact):
+        return None
+    if not isinstance(contact, str):
+        return "must be a callhub.Contact or a contact's id"
+    return (
+        None if ":" in contact else "must be '<provider>:<vendor id>', the id of a contact in a vendor's book"
+    )
+
+
+def _json_fault(value: object) -> str | None:
+    if not isinstance(value, Mapping):
+        return "must be a dict"
+    try:
+        json.dumps(value, allow_nan=False)
+    except (TypeError, ValueError):
+        return "holds a value that can't be written as JSON"
+    return None
+
+
+def _variable_problems(given: object) -> list[Problem]:
+    if not isinstance(given, Mapping):
+        return [Problem("variables", "must be a dict of names and values")]
+    speakable: Callable[[object], bool] = lambda value: (  # noqa: E731
+        isinstance(value, str)
+        or (isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value))
+    )
+    return [
+        Problem("variables", f"{name!r} must be text or a number: it is spoken as it stands")
+        for name, value in given.items()
+        if not isinstance(name, str) or not speakable(value)
+    ]
