@@ -1,0 +1,139 @@
+"""Where settings come from: the constructor, the environment, ``callhub.toml``; the first that says wins."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from pydantic import Field, ValidationError
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+from callhub.errors import ConfigurationError
+from callhub.provider import registry
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from callhub.provider.base import Provider
+    from callhub.provider.settings import Settings
+
+DEFAULT_FILE = "callhub.toml"
+
+
+class HubSettings(BaseSettings):
+    """Everything that ``callhub.toml`` and the ``CALLHUB_*`` variables can hold."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="CALLHUB_", extra="forbid", frozen=True, hide_input_in_errors=True
+    )
+
+    ledger: str | None = Field(
+        None,
+        description="Where the ledger lies: sqlite:///path. Default: a file in the user's data directory.",
+    )
+    numbers: Literal["e164", "valid"] = Field(
+        "e164", description="What a number must be: E.164 syntax, or a number that can exist."
+    )
+    providers: dict[str, dict[str, Any]] = Field({}, repr=False, description="Settings by provider.")
+    scripts: dict[str, Any] = Field(
+        {}, description="Neutral script names: for each provider an id or a table."
+    )
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - the signature is pydantic's
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Let the environment win over the file."""
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, config_file())
+
+
+def config_file() -> Path:
+    """Tell which file is read: ``CALLHUB_CONFIG``, else ``callhub.toml`` in the working directory."""
+    return Path(os.environ.get("CALLHUB_CONFIG", DEFAULT_FILE))
+
+
+def read() -> HubSettings:
+    """Read the file and the environment.
+
+    Raises:
+        ConfigurationError: the file is missing where it was named, isn't TOML, or holds what can't be.
+    """
+    file = config_file()
+    if "CALLHUB_CONFIG" in os.environ and not file.is_file():
+        raise ConfigurationError(f"CALLHUB_CONFIG names {file}, and there is no such file")
+    try:
+        return HubSettings()
+    except ValidationError as error:
+        said = problems(error)
+    except ValueError as error:  # what a file that isn't TOML and a variable that isn't JSON raise
+        said = f"it can't be read ({type(error).__name__}: {str(error).splitlines()[0]})"
+    raise ConfigurationError(f"{file} or a CALLHUB_ variable is wrong: {said}")
+
+
+def named_providers(settings: HubSettings) -> list[str]:
+    """Name the providers that the file or a ``CALLHUB_<NAME>_…`` variable configures."""
+    set_by_variables = {name for name in registry.installed() if any(map(os.environ.get, _variables(name)))}
+    return sorted(set(settings.providers) | set_by_variables)
+
+
+def provider(name: str, given: Mapping[str, Any]) -> Provider[Any]:
+    """Load a provider and make it from what is given, and from the environment for the rest.
+
+    Raises:
+        UnknownProvider: none of that name is installed.
+        ConfigurationError: a setting is missing or wrong; the message says which, never its value.
+    """
+    kind = registry.load(name)
+    fields = kind.settings_type.model_fields
+    values = {
+        field: os.environ[variable(name, field)] for field in fields if variable(name, field) in os.environ
+    }
+    try:
+        settings = kind.settings_type.model_validate({**values, **given})
+    except ValidationError as error:
+        said = problems(error)
+    else:
+        return kind(settings)
+    raise ConfigurationError(f"{name}: {said}; {_how_to_set(name, kind.settings_type)}", provider=name)
+
+
+def variable(name: str, field: str) -> str:
+    """Name the environment variable of a provider's setting."""
+    return f"CALLHUB_{name.upper().replace('-', '_')}_{field.upper()}"
+
+
+def problems(error: ValidationError) -> str:
+    """Say what is wrong with settings, by field, without any value."""
+    return "; ".join(
+        _problem(detail["loc"], detail["type"], detail["msg"]) for detail in error.errors(include_input=False)
+    )
+
+
+_PROBLEMS: Mapping[str, str] = {"missing": "is missing", "extra_forbidden": "is not a setting"}
+
+
+def _problem(trail: Iterable[object], kind: str, message: str) -> str:
+    name = ".".join(map(str, trail)) or "the settings"
+    return f"{name} {_PROBLEMS.get(kind) or message.removeprefix('Value error, ')}"
+
+
+def _how_to_set(name: str, kind: type[Settings]) -> str:
+    known = ", ".join(kind.model_fields)
+    example = variable(name, "api_key")
+    return f"set {example} and the like, or [providers.{name}] in {DEFAULT_FILE}; settings: {known}"
+
+
+def _variables(name: str) -> list[str]:
+    prefix = variable(name, "")
+    return [key for key in os.environ if key.startswith(prefix)]

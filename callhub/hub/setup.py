@@ -1,0 +1,117 @@
+"""What both facades are built from."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypedDict
+
+from callhub import config
+from callhub.errors import CallhubError, ConfigurationError
+from callhub.flows.context import Context, Link
+from callhub.ledger.engine import default_url
+from callhub.policy.numbers import RULES
+from callhub.policy.scripts import ScriptMap
+from callhub.provider import registry
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+    from callhub.model.contact import Contact
+    from callhub.provider.base import Provider
+    from callhub.provider.capability import Capability, Feature
+
+
+class CallOptions(TypedDict, total=False):
+    """The keywords of ``calls.create``, for both facades."""
+
+    to: str | None
+    script: str | None
+    variables: dict[str, Any]
+    contact: Contact | str | None
+    first_message: str | None
+    scheduled_at: datetime | None
+    from_number: str | None
+    record: bool | None
+    provider: str | None
+    idempotency_key: str | None
+    metadata: dict[str, Any]
+    timeout: float
+    allow_default_script: bool
+    extras: dict[str, dict[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderInfo:
+    """An installed provider.
+
+    Attributes:
+        configured: True where this hub can place calls through it.
+        capabilities: who supplies each feature.
+        problem: why it can't be loaded; None where it can.
+    """
+
+    name: str
+    title: str
+    configured: bool
+    capabilities: Mapping[Feature, Capability]
+    problem: str | None = None
+
+
+def context_of(
+    providers: Mapping[str, Mapping[str, Any]], scripts: Mapping[str, Any], numbers: str
+) -> Context:
+    """Load the named providers and read the script map.
+
+    Raises:
+        UnknownProvider: one isn't installed.
+        ConfigurationError: a setting is missing, wrong or unsafe.
+    """
+    if numbers not in RULES:
+        raise ConfigurationError(f"numbers must be one of {', '.join(RULES)}")
+    links = {name: Link(config.provider(name, given)) for name, given in providers.items()}
+    return Context(links, ScriptMap.of(scripts), numbers)
+
+
+def configured() -> dict[str, Any]:
+    """Give the keywords of a hub from the configuration file and the environment."""
+    settings = config.read()
+    names = config.named_providers(settings)
+    return {
+        "providers": {name: settings.providers.get(name, {}) for name in names},
+        "scripts": settings.scripts,
+        "ledger": settings.ledger,
+        "numbers": settings.numbers,
+    }
+
+
+def ledger_url(given: str | None) -> str:
+    """Give the ledger's URL: as given, else ``CALLHUB_LEDGER``, else the user's data directory."""
+    return given or os.environ.get("CALLHUB_LEDGER") or default_url()
+
+
+def infos(context: Context) -> list[ProviderInfo]:
+    """Describe every installed provider."""
+    return [_info(name, name in context.links) for name in registry.installed()]
+
+
+def operation(context: Context, provider: str, name: str) -> tuple[Link, Any]:
+    """Give a vendor's own operation.
+
+    Raises:
+        AttributeError: the vendor has none of that name; the message names those it has.
+    """
+    link = context.link(provider)
+    if name not in link.provider.operations:
+        known = ", ".join(link.provider.operations) or "none"
+        raise AttributeError(f"{link.provider.title} has no operation {name!r} of its own; it has: {known}")
+    return link, getattr(link.provider, name)
+
+
+def _info(name: str, is_configured: bool) -> ProviderInfo:  # noqa: FBT001 - private, and named where it's used
+    try:
+        kind: type[Provider[Any]] = registry.load(name)
+    except CallhubError as error:
+        return ProviderInfo(name, name, is_configured, {}, str(error))
+    return ProviderInfo(name, kind.title, is_configured, kind.capabilities)

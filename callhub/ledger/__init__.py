@@ -1,0 +1,1 @@
+"""What is remembered: intents, attempts and calls, in SQLite."""

@@ -1,0 +1,1 @@
+"""The only I/O: sockets, clocks, threads and event loops."""

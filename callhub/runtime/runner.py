@@ -1,0 +1,127 @@
+"""Perform a flow: one runner blocks, the other awaits. Nothing else touches the outside."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from callhub.flows.effects import Effect, Jitter, LedgerOp, NewId, Now, Send, Sleep, Steps, Tell, Ticks
+from callhub.runtime.clock import jitter, new_id
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from callhub.ledger.store import Ledger
+    from callhub.runtime.clock import Clock
+    from callhub.runtime.transport import AsyncTransport, Transport
+
+T = TypeVar("T")
+
+
+class Runner:
+    """Performs flows in the calling thread; safe to share between threads."""
+
+    def __init__(self, ledger: Ledger, transport: Transport, clock: Clock) -> None:
+        self._ledger = ledger
+        self._table: dict[type[Effect[Any]], Callable[[Any], Any]] = {
+            Send: lambda it: transport.send(it.provider, it.request, it.timeout),
+            Sleep: lambda it: clock.sleep(it.seconds),
+            Tell: lambda it: it.listener(it.call),
+            **_instant(clock),
+        }
+
+    def run(self, steps: Steps[T]) -> T:
+        """Perform every effect of a flow, and return what the flow returns."""
+        move: Callable[[], Effect[Any]] = partial(next, steps)
+        while True:
+            try:
+                effect = move()
+            except StopIteration as stop:
+                result: T = stop.value
+                return result
+            try:
+                answer = self._perform(effect)
+            except BaseException as error:  # noqa: BLE001 - the flow decides, Ctrl-C included
+                move = partial(steps.throw, error)
+            else:
+                move = partial(steps.send, answer)
+
+    def _perform(self, effect: Effect[Any]) -> Any:
+        if isinstance(effect, LedgerOp):
+            return self._ledger.perform(effect)
+        return self._table[type(effect)](effect)
+
+
+class AsyncRunner:
+    """Performs flows on the running event loop; safe to share between tasks."""
+
+    def __init__(self, ledger: Ledger, transport: AsyncTransport, clock: Clock) -> None:
+        self._ledger = ledger
+        self._instant = _instant(clock)
+        self._table: dict[type[Effect[Any]], Callable[[Any], Awaitable[Any]]] = {
+            Send: lambda it: transport.send(it.provider, it.request, it.timeout),
+            Sleep: lambda it: clock.sleep_async(it.seconds),
+            Tell: _tell,
+        }
+
+    async def run(self, steps: Steps[T]) -> T:
+        """Perform every effect of a flow, and return what the flow returns.
+
+        What the ledger has begun is finished before a cancellation is let through: the flow must
+        know what was written.
+        """
+        move: Callable[[], Effect[Any]] = partial(next, steps)
+        cancelled: asyncio.CancelledError | None = None
+        while True:
+            try:
+                effect = move()
+            except StopIteration as stop:
+                if cancelled is not None:
+                    raise cancelled from None
+                result: T = stop.value
+                return result
+            try:
+                if isinstance(effect, LedgerOp):
+                    answer, late = await self._finish(effect)
+                    cancelled = late or cancelled
+                elif type(effect) in self._instant:
+                    answer = self._instant[type(effect)](effect)
+                else:
+                    late, cancelled = cancelled, None
+                    answer = await self._unless(late, effect)
+            except BaseException as error:  # noqa: BLE001 - the flow decides, cancellation included
+                move = partial(steps.throw, error)
+            else:
+                move = partial(steps.send, answer)
+
+    async def _unless(self, cancelled: asyncio.CancelledError | None, effect: Effect[Any]) -> Any:
+        if cancelled is not None:
+            raise cancelled
+        return await self._table[type(effect)](effect)
+
+    async def _finish(self, operation: LedgerOp[T]) -> tuple[T, asyncio.CancelledError | None]:
+        task = asyncio.ensure_future(asyncio.to_thread(self._ledger.perform, operation))
+        cancelled = None
+        while not task.done():
+            try:
+                await asyncio.wait([task])
+            except asyncio.CancelledError as error:
+                cancelled = error
+        return task.result(), cancelled
+
+
+def _instant(clock: Clock) -> dict[type[Effect[Any]], Callable[[Any], Any]]:
+    return {
+        Now: lambda _: clock.now(),
+        Ticks: lambda _: clock.ticks(),
+        Jitter: lambda _: jitter(),
+        NewId: lambda _: new_id(),
+    }
+
+
+async def _tell(effect: Tell) -> None:
+    answer = effect.listener(effect.call)
+    if inspect.isawaitable(answer):
+        await answer

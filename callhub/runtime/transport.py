@@ -1,0 +1,226 @@
+"""The HTTP client: sends a plugin's request once, and says what came back or what went wrong.
+
+Nothing here retries, follows a redirect or trusts a certificate blindly. The passed-in client of a
+user's may be of httpx2 or of httpx; both raise errors of the same names.
+"""
+
+from __future__ import annotations
+
+import socket
+import ssl
+import sys
+import time
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+import httpx2
+
+from callhub.errors import ConfigurationError
+from callhub.provider.http import Fault, Request, Response
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from types import ModuleType
+
+    from callhub.provider.base import Provider
+
+LARGEST_ANSWER = 8 * 1024 * 1024
+CONNECTIONS = 100
+KEEPALIVE_SECONDS = 5.0
+_MODULES = ("httpx2", "httpx")
+
+# By the names that both clients use, most specific first in each class's ancestry.
+FAULTS: Mapping[str, Fault] = {
+    "ConnectTimeout": Fault.CONNECT_TIMEOUT,
+    "PoolTimeout": Fault.POOL_TIMEOUT,
+    "ReadTimeout": Fault.READ_TIMEOUT,
+    "WriteTimeout": Fault.WRITE,
+    "ConnectError": Fault.CONNECT,
+    "WriteError": Fault.WRITE,
+    "ReadError": Fault.RESET,
+    "CloseError": Fault.RESET,
+    "ProxyError": Fault.PROXY,
+    "RemoteProtocolError": Fault.RESET,
+    "DecodingError": Fault.PROTOCOL,
+}
+_CAUSES: tuple[tuple[type[BaseException], Fault], ...] = (
+    (socket.gaierror, Fault.DNS),
+    (ssl.SSLError, Fault.TLS),
+)
+
+
+class _TooLarge(Exception):
+    """The answer is longer than anybody needs."""
+
+
+class _TooLate(Exception):
+    """The answer keeps coming, but the time is up."""
+
+
+class _Wire:
+    """What the blocking and the awaiting transport share: how a request is built and an error read."""
+
+    client_name: str
+
+    def __init__(self, providers: Mapping[str, Provider[Any]], client: Any = None) -> None:
+        self._providers = providers
+        self._given = client
+        self._module = _module_of(client, self.client_name) if client is not None else httpx2
+        self._own: dict[bool, Any] = {}
+        self._fixed = {name: _fixed_headers(provider) for name, provider in providers.items()}
+
+    def _client(self, request: Request) -> Any:
+        """Give the client: one of our own that never reuses a connection where a repeat could ring twice."""
+        if self._given is not None:
+            return self._given
+        fresh = request.dials and not request.repeatable
+        if fresh not in self._own:
+            keep = 0 if fresh else CONNECTIONS
+            limits = httpx2.Limits(
+                max_connections=CONNECTIONS,
+                max_keepalive_connections=keep,
+                keepalive_expiry=KEEPALIVE_SECONDS,
+            )
+            self._own[fresh] = getattr(httpx2, self.client_name)(
+                verify=_tls(), limits=limits, follow_redirects=False
+            )
+        return self._own[fresh]
+
+    def _build(self, provider: str, request: Request, timeout: float) -> Any:
+        headers = [*self._fixed[provider], *request.headers]
+        if request.body is not None:
+            headers.append(("content-type", "application/json"))
+        seconds = {"connect": timeout, "read": timeout, "write": timeout, "pool": timeout}
+        return self._module.Request(
+            request.method,
+            self._providers[provider].settings.base_url + request.path,
+            headers=headers,
+            content=request.body,
+            extensions={"timeout": seconds},
+        )
+
+
+class Transport(_Wire):
+    """Sends and blocks."""
+
+    client_name = "Client"
+
+    def send(self, provider: str, request: Request, timeout: float) -> Response | Fault:
+        """Send once; give the whole answer, or the fault that kept it away."""
+        until = time.monotonic() + timeout
+        chunks: list[bytes] = []
+        try:
+            answer = self._client(request).send(
+                self._build(provider, request, timeout), stream=True, auth=None, follow_redirects=False
+            )
+            try:
+                for chunk in answer.iter_bytes():
+                    _take(chunks, chunk, until)
+            finally:
+                answer.close()
+        except Exception as error:  # noqa: BLE001 - a client passed in may raise anything; fault_of tells
+            return fault_of(error)
+        return _response(answer, chunks)
+
+    def close(self) -> None:
+        """Close what was opened here; a client passed in stays open."""
+        while self._own:
+            self._own.popitem()[1].close()
+
+
+class AsyncTransport(_Wire):
+    """Sends and lets others run."""
+
+    client_name = "AsyncClient"
+
+    async def send(self, provider: str, request: Request, timeout: float) -> Response | Fault:  # noqa: ASYNC109
+        """Send once; give the whole answer, or the fault that kept it away."""
+        until = time.monotonic() + timeout
+        chunks: list[bytes] = []
+        try:
+            answer = await self._client(request).send(
+                self._build(provider, request, timeout), stream=True, auth=None, follow_redirects=False
+            )
+            try:
+                async for chunk in answer.aiter_bytes():
+                    _take(chunks, chunk, until)
+            finally:
+                await answer.aclose()
+        except Exception as error:  # noqa: BLE001 - see Transport.send
+            return fault_of(error)
+        return _response(answer, chunks)
+
+    async def close(self) -> None:
+        """Close what was opened here; a client passed in stays open."""
+        while self._own:
+            await self._own.popitem()[1].aclose()
+
+
+def fault_of(error: BaseException) -> Fault:
+    """Name what went wrong; what isn't known could mean anything."""
+    if isinstance(error, _TooLarge):
+        return Fault.TOO_LARGE
+    if isinstance(error, _TooLate):
+        return Fault.READ_TIMEOUT
+    names = [kind.__name__ for kind in type(error).__mro__]
+    fault = next((FAULTS[name] for name in names if name in FAULTS), Fault.OTHER)
+    return _cause(error, fault) if fault is Fault.CONNECT else fault
+
+
+def _cause(error: BaseException | None, fault: Fault) -> Fault:
+    """Find why a connection couldn't be made; only ever asked where none was."""
+    while error is not None:
+        for kind, named in _CAUSES:
+            if isinstance(error, kind):
+                return named
+        error = error.__cause__ or error.__context__
+    return fault
+
+
+def _take(chunks: list[bytes], chunk: bytes, until: float) -> None:
+    chunks.append(chunk)
+    if (len(chunks) > 1 and sum(map(len, chunks)) > LARGEST_ANSWER) or len(chunk) > LARGEST_ANSWER:
+        raise _TooLarge
+    if time.monotonic() > until:
+        raise _TooLate
+
+
+def _response(answer: Any, chunks: list[bytes]) -> Response:
+    return Response(answer.status_code, answer.headers, b"".join(chunks))
+
+
+def _fixed_headers(provider: Provider[Any]) -> list[tuple[str, str]]:
+    return [
+        ("accept", "application/json"),
+        ("accept-encoding", "identity"),
+        ("user-agent", "callhub"),
+        *provider.authorization(),
+    ]
+
+
+def _module_of(client: object, name: str) -> ModuleType:
+    """Find the library that a passed-in client is of.
+
+    Raises:
+        ConfigurationError: it is none of the kinds that callhub knows, or it trusts any certificate.
+    """
+    for module in (sys.modules.get(name) for name in _MODULES):
+        if module is not None and isinstance(client, getattr(module, name)):
+            _refuse_blind_trust(client)
+            return module
+    raise ConfigurationError(f"http_client must be an httpx2.{name} or an httpx.{name}")
+
+
+def _refuse_blind_trust(client: Any) -> None:
+    """Refuse a client made with verify=False, as far as it shows."""
+    transports = [getattr(client, "_transport", None), *getattr(client, "_mounts", {}).values()]
+    for transport in transports:
+        context = getattr(getattr(transport, "_pool", None), "_ssl_context", None)
+        if isinstance(context, ssl.SSLContext) and context.verify_mode is ssl.CERT_NONE:
+            raise ConfigurationError("http_client has verify=False: anybody on the way could read the key")
+
+
+@lru_cache(maxsize=1)
+def _tls() -> ssl.SSLContext:
+    """One context for all hubs: making one reads every certificate authority."""
+    return httpx2.create_ssl_context()
