@@ -1,0 +1,199 @@
+"""ErzyCall's objects as they come, and as callhub's."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Annotated, Any, Generic, TypeAlias, TypeVar
+
+from annotated_types import Len
+from pydantic import Field, StringConstraints, TypeAdapter
+
+from callhub.model.call import Call
+from callhub.model.contact import Contact
+from callhub.model.lifecycle import CallOutcome, CallStatus
+from callhub.model.script import Script
+from callhub.model.source import Source
+from callhub.provider.http import Response
+from callhub.provider.order import Endpoint, Page
+from callhub.provider.wire import Body, Instant, Wire, read
+from callhub_erzycall.tables import ERROR_PREFIXES, OUTCOMES, REASONS, STATUSES
+
+NAME = "erzycall"
+T = TypeVar("T")
+W = TypeVar("W", bound=Wire)
+Trail: TypeAlias = tuple[str | int, ...]
+
+
+class WireCall(Wire):
+    """A call; the fields below `duration` are not in the REST documents and read where they come."""
+
+    id: str
+    status: str = ""
+    to: str | None = None
+    from_: str | None = Field(None, alias="from")
+    contact_id: str | None = None
+    case_id: str | None = None
+    created_at: Instant | None = None
+    duration: timedelta | None = None
+    scheduled_at: Instant | None = None
+    started_at: Instant | None = None
+    ended_reason: str | None = None
+    transcript: Any = None
+    recording_url: str | None = None
+
+
+class WireContact(Wire):
+    """A contact, by callhub's names."""
+
+    id: str
+    name: str | None = Field(None, alias="title")
+    phone: str | None = None
+    email: str | None = None
+    notes: str | None = None
+    tags: tuple[str, ...] = ()
+    groups: tuple[str, ...] = Field((), alias="groupIds")
+    custom_fields: dict[str, Any] = {}
+    created_at: Instant | None = None
+
+
+class WireCase(Wire):
+    """A case, by callhub's names for a script."""
+
+    id: str
+    title: str | None = None
+    status: str | None = None
+    created_at: Instant | None = None
+
+
+class WireEndpoint(Wire):
+    """A webhook endpoint, by callhub's names."""
+
+    id: str
+    url: str = ""
+    events: tuple[str, ...] = ()
+    secret: str | None = None
+    active: bool | None = Field(None, alias="isActive")
+    description: str | None = None
+    created_at: Instant | None = None
+
+
+class ContactBody(Body):
+    """What may be written of a contact [/docs/api-reference/contacts]."""
+
+    name: Annotated[str, Len(1, 200)] = Field("", alias="title")
+    phone: str = ""
+    email: str = ""
+    notes: Annotated[str, Len(0, 5000)] = ""
+    tags: Annotated[list[Annotated[str, Len(0, 50)]], Len(0, 20)] = []
+    groups: Annotated[list[str], Len(0, 20)] = Field([], alias="groupIds")
+    custom_fields: dict[str, Any] = {}
+
+
+class EndpointBody(Body):
+    """What may be written of a webhook endpoint [/docs/api-reference/webhook-endpoints]."""
+
+    url: Annotated[str, StringConstraints(pattern="^https://")] = ""
+    events: Annotated[list[str], Len(1, 10)] = []
+    description: Annotated[str, Len(0, 500)] = ""
+    active: bool = Field(default=True, alias="isActive")
+
+
+class AssistantBody(Body):
+    """What may be written of an inbound assistant [/docs/api-reference/assistants]."""
+
+    name: Annotated[str, Len(1, 200)] = ""
+    system_prompt_id: str = ""
+
+
+class Paging(Wire):
+    """Where a list goes on: a cursor comes with the last page too, so `has_more` decides."""
+
+    cursor: str | None = None
+    has_more: bool = False
+
+
+class One(Wire, Generic[T]):
+    """The envelope of one object."""
+
+    data: T
+
+
+class Many(Wire, Generic[T]):
+    """The envelope of a list."""
+
+    data: list[T]
+    pagination: Paging = Paging()
+
+
+def _call(wire: WireCall, body: bytes, trail: Trail) -> Call:
+    status = STATUSES.get(wire.status, CallStatus.UNKNOWN)
+    return Call(
+        id=f"{NAME}:{wire.id}",
+        provider=NAME,
+        provider_call_id=wire.id,
+        status=status,
+        outcome=_outcome(wire) if status.terminal else None,
+        ended_reason=wire.ended_reason,
+        provider_status=wire.status,
+        to=wire.to,
+        from_number=wire.from_,
+        contact=f"{NAME}:{wire.contact_id}" if wire.contact_id else None,
+        script=f"{NAME}:{wire.case_id}" if wire.case_id else None,
+        scheduled_at=wire.scheduled_at,
+        held_by="provider" if status is CallStatus.SCHEDULED else None,
+        created_at=wire.created_at,
+        started_at=wire.started_at,
+        duration=wire.duration,
+        recording_url=wire.recording_url,
+        transcript=wire.transcript,
+        source=Source(body, trail),
+    )
+
+
+def _outcome(wire: WireCall) -> CallOutcome:
+    """Tell what came of a call that is over: ``ended`` alone says nothing about who answered."""
+    reason = wire.ended_reason or ""
+    if reason.startswith(ERROR_PREFIXES):
+        return CallOutcome.ERROR
+    return REASONS.get(reason) or OUTCOMES.get(wire.status) or CallOutcome.UNKNOWN
+
+
+def _contact(wire: WireContact, body: bytes, trail: Trail) -> Contact:
+    return Contact(**vars(wire) | _own(wire.id), source=Source(body, trail))
+
+
+def _script(wire: WireCase, body: bytes, trail: Trail) -> Script:
+    return Script(**vars(wire) | _own(wire.id), source=Source(body, trail))
+
+
+def _endpoint(wire: WireEndpoint, _body: bytes, _trail: Trail) -> Endpoint:
+    return Endpoint(**vars(wire) | _own(wire.id))
+
+
+def _own(vendor_id: str) -> dict[str, str]:
+    return {"id": f"{NAME}:{vendor_id}", "provider": NAME}
+
+
+def _readers(
+    kind: type[W], neutral: Callable[[W, bytes, Trail], T]
+) -> tuple[Callable[[Response], T], Callable[[Response], Page[T]]]:
+    """Make what reads one object, and what reads a page of them."""
+    single, several = TypeAdapter(One[kind]), TypeAdapter(Many[kind])  # type: ignore[valid-type] # pydantic makes it at run time
+
+    def one(response: Response) -> T:
+        return neutral(read(single, response.body).data, response.body, ("data",))
+
+    def page(response: Response) -> Page[T]:
+        body = response.body
+        many = read(several, body)
+        found = tuple([neutral(wire, body, ("data", at)) for at, wire in enumerate(many.data)])
+        return Page(found, many.pagination.cursor if many.pagination.has_more else None)
+
+    return one, page
+
+
+one_call, call_page = _readers(WireCall, _call)
+one_contact, contact_page = _readers(WireContact, _contact)
+one_script, script_page = _readers(WireCase, _script)
+one_endpoint, endpoint_page = _readers(WireEndpoint, _endpoint)
