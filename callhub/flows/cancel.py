@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from callhub.errors import CallhubError, InvalidState, OutcomeUnknown, Unreachable
 from callhub.flows.exchange import perform
-from callhub.flows.observe import locate, named, observed
+from callhub.flows.observe import locate, observed, read
 from callhub.model.lifecycle import CallOutcome, CallStatus
 from callhub.provider.capability import Feature
 
@@ -62,7 +62,7 @@ def _not_cancelled(link: Link, call: Call, failure: InvalidState | Unreachable |
 
 
 def _read_back(context: Context, link: Link, vendor_id: str, ours: Call | None) -> Steps[Call]:
-    news = named(context, (yield from perform(link, link.provider.get_call(vendor_id))))
+    news = yield from read(context, link, vendor_id)
     if news.status is CallStatus.CANCELLED and news.outcome is None:
         news = replace(news, outcome=CallOutcome.CANCELLED)
     return news if ours is None else (yield from observed(ours, news))

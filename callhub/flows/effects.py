@@ -145,6 +145,7 @@ class Claim(LedgerOp[bool]):
         call: the call as it will stand from now on: in doubt.
         ordinal: 1 for the first attempt, which also writes the intent.
         account: keyed hash of base URL and key, taken by the ledger from this text.
+        started_at: when, aware, UTC.
         lease: seconds during which others leave the attempt to this caller.
     """
 
@@ -154,12 +155,13 @@ class Claim(LedgerOp[bool]):
     provider: str
     request: Request
     account: str
+    started_at: datetime
     lease: float
 
 
 @dataclass(frozen=True, slots=True)
-class Settle(LedgerOp["Call"]):
-    """Write down how an attempt ended; an attempt that already has a verdict keeps it."""
+class Settle(LedgerOp[bool]):
+    """Write down how an attempt ended; False where it has a verdict already, which stays."""
 
     call: Call
     ordinal: int

@@ -15,6 +15,7 @@ from callhub.flows.effects import (
     FindByVendor,
     History,
     Jitter,
+    Now,
     Observe,
     Sleep,
     Steps,
@@ -23,7 +24,7 @@ from callhub.flows.effects import (
     ask,
 )
 from callhub.flows.exchange import perform
-from callhub.model.call import Call, merged
+from callhub.model.call import Call, as_of, merged
 from callhub.model.lifecycle import CallStatus
 from callhub.provider.capability import Feature, Support
 from callhub.provider.order import CallFilter, Page
@@ -76,8 +77,14 @@ def get(context: Context, call_id: str, *, refresh: bool = True) -> Steps[Call]:
         return record.call
     if link is None or vendor_id is None:
         raise _unknown_call()
-    news = named(context, (yield from perform(link, link.provider.get_call(vendor_id))))
+    news = yield from read(context, link, vendor_id)
     return news if record is None else (yield from observed(record.call, news))
+
+
+def read(context: Context, link: Link, vendor_id: str) -> Steps[Call]:
+    """Read a call from its vendor, in neutral words."""
+    news = yield from perform(link, link.provider.get_call(vendor_id))
+    return as_of(_named(context, news), (yield from ask(Now())))
 
 
 def locate(context: Context, call_id: str) -> Steps[tuple[Record | None, Link | None, str | None]]:
@@ -102,7 +109,7 @@ def observed(ours: Call, news: Call) -> Steps[Call]:
     return now
 
 
-def named(context: Context, call: Call) -> Call:
+def _named(context: Context, call: Call) -> Call:
     """Give a vendor's call with the neutral name of its script, where it has one."""
     if call.script is None or call.provider is None:
         return call
@@ -224,11 +231,9 @@ def _left_to_us(link: Link, wanted: Wanted, script: str | None) -> Callable[[Cal
 
 def _bound(context: Context, link: Link, calls: tuple[Call, ...]) -> Steps[list[Call]]:
     """Put our own calls in the place of those that this ledger placed."""
+    now = yield from ask(Now())
+    news = [as_of(_named(context, call), now) for call in calls]
     ids = tuple(call.provider_call_id for call in calls if call.provider_call_id)
     known = (yield from ask(FindByVendor(link.provider.name, ids))) if ids else {}
-    return [
-        merged(known[call.provider_call_id].call, named(context, call))
-        if call.provider_call_id in known
-        else named(context, call)
-        for call in calls
-    ]
+    ours = {vendor_id: record.call for vendor_id, record in known.items()}
+    return [merged(ours.get(call.provider_call_id or "", call), call) for call in news]

@@ -22,9 +22,21 @@ from msgspec.structs import replace
 
 from callhub.errors import CallhubError, Conflict, LedgerError, OutcomeUnknown, Unreachable
 from callhub.flows import contacts
-from callhub.flows.effects import Claim, FindByKey, Namespace, NewId, Now, Settle, Sleep, Steps, Ticks, ask
+from callhub.flows.effects import (
+    Claim,
+    FindById,
+    FindByKey,
+    Namespace,
+    NewId,
+    Now,
+    Settle,
+    Sleep,
+    Steps,
+    Ticks,
+    ask,
+)
 from callhub.flows.exchange import Done, advance, error_of, keep_pace, perform, send, wait_to_retry
-from callhub.model.call import Call, merged
+from callhub.model.call import Attempt, Call, as_of, merged
 from callhub.model.contact import Contact
 from callhub.model.lifecycle import CallOutcome, CallStatus
 from callhub.policy import intake, routing, verdict
@@ -33,6 +45,8 @@ from callhub.provider.http import Request, Response
 from callhub.provider.order import Problem, reject
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from callhub.flows.context import Context, Link
     from callhub.flows.effects import Record
     from callhub.model.call import CallRequest
@@ -46,14 +60,32 @@ LOOK_AGAIN = 0.05
 
 @dataclass(slots=True)
 class _Intent:
-    """One intent on its way: what doesn't change from attempt to attempt."""
+    """One intent on its way; `past` holds the attempts that are over."""
 
     link: Link
     order: Order
     call: Call
     document: str
-    ordinal: int
     deadline: float
+    started_at: datetime
+    past: tuple[Attempt, ...] = ()
+
+    @property
+    def ordinal(self) -> int:
+        return len(self.past) + 1
+
+    def follow(self, record: Record | None) -> None:
+        """Go on where somebody else under the same key has left off."""
+        if record is not None:
+            self.call = replace(self.call, id=record.call.id, created_at=record.call.created_at)
+            self.past = record.call.attempts
+
+    def attempt(self, ended: Verdict, reason: str | None, finished_at: datetime) -> Attempt:
+        """Give the present attempt as it ended."""
+        name = self.link.provider.name
+        return Attempt(
+            provider=name, started_at=self.started_at, finished_at=finished_at, verdict=ended, reason=reason
+        )
 
 
 def place(context: Context, request: CallRequest) -> Steps[Call]:
@@ -66,9 +98,8 @@ def place(context: Context, request: CallRequest) -> Steps[Call]:
         LedgerError: nothing was dialled where `dialed` is "no".
     """
     key, document = yield from _identify(request)
-    deadline = (yield from ask(Ticks())) + (
-        request.timeout if isinstance(request.timeout, int | float) else 0
-    )
+    seconds = request.timeout if isinstance(request.timeout, int | float) else 0
+    deadline = (yield from ask(Ticks())) + seconds
     record = yield from _standing(key, document, deadline)
     if record is not None and not _free(record):
         return _given_back(record)
@@ -132,11 +163,10 @@ def _prepare(
     strangers = sorted(set(request.extras) - set(context.links)) if isinstance(request.extras, dict) else []
     found += [Problem("extras", f"{name!r} is no configured provider") for name in strangers]
     reject([*intake.problems(request, now, context.numbers), *found], link.provider.name)
-    call_id = record.call.id if record else (yield from ask(NewId()))
-    created = record.call.created_at if record else now
-    call = _first_state(link.provider.name, request, contact, call_id)
-    ordinal = len(record.call.attempts) + 1 if record else 1
-    return _Intent(link, order, replace(call, created_at=created), document, ordinal, deadline)
+    call = _first_state(link.provider.name, request, contact, (yield from ask(NewId())))
+    intent = _Intent(link, order, replace(call, created_at=now), document, deadline, now)
+    intent.follow(record)
+    return intent
 
 
 def _with_contact(
@@ -178,6 +208,7 @@ def _first_state(provider: str, request: CallRequest, contact: Contact | None, c
 
 
 def _try_until_settled(intent: _Intent, key: str) -> Steps[Call]:
+    tried = 0
     while True:
         yield from keep_pace(intent.link, intent.deadline)
         flow = intent.link.provider.create_call(intent.order)
@@ -186,16 +217,17 @@ def _try_until_settled(intent: _Intent, key: str) -> Steps[Call]:
             record = yield from _standing(key, intent.document, intent.deadline)
             if record is not None and not _free(record):
                 return _given_back(record)
-            intent.ordinal = len(record.call.attempts) + 1 if record else 1
+            intent.follow(record)
             continue
         settled = yield from _dial(intent, flow, request)
         if isinstance(settled, Call):
             return settled
-        if not verdict.transient(type(settled)):
+        tried += 1
+        again = verdict.transient(type(settled)) and (
+            yield from wait_to_retry(settled, tried, intent.deadline)
+        )
+        if not again:
             raise settled
-        if not (yield from wait_to_retry(settled, intent.ordinal, intent.deadline)):
-            raise settled
-        intent.ordinal += 1
 
 
 def _up_to_dial(intent: _Intent, flow: Flow[Call]) -> Steps[Request]:
@@ -216,14 +248,15 @@ def _up_to_dial(intent: _Intent, flow: Flow[Call]) -> Steps[Request]:
 def _claim(intent: _Intent, request: Request) -> Steps[bool]:
     provider = intent.link.provider
     remaining = max(0.0, intent.deadline - (yield from ask(Ticks())))
-    account = f"{provider.settings.base_url}\x00{provider.settings.api_key.get_secret_value()}"
+    intent.started_at = yield from ask(Now())
     claim = Claim(
         call=intent.call,
         document=intent.document,
         ordinal=intent.ordinal,
         provider=provider.name,
         request=request,
-        account=account,
+        account=f"{provider.settings.base_url}\x00{provider.settings.api_key.get_secret_value()}",
+        started_at=intent.started_at,
         lease=remaining + LEASE_MARGIN,
     )
     return (yield from ask(claim))
@@ -281,14 +314,20 @@ def _no_or_maybe(intent: _Intent, error: CallhubError) -> Steps[CallhubError]:
 
 
 def _settle(intent: _Intent, ended: Verdict, reason: str | None, news: Call | None = None) -> Steps[Call]:
+    """Write down how the attempt ended; where somebody has done so already, theirs stands."""
     finished = yield from ask(Now())
-    call = _after(intent.call, ended, news)
+    attempt = intent.attempt(ended, reason, finished)
+    call = as_of(_after(replace(intent.call, attempts=(*intent.past, attempt)), ended, news), finished)
     try:
-        return (yield from ask(Settle(call, intent.ordinal, ended, reason, finished)))
+        if not (yield from ask(Settle(call, intent.ordinal, ended, reason, finished))):
+            record = yield from ask(FindById(call.id))
+            return record.call if record else call
     except LedgerError as error:
         error.dialed = "no" if ended in (Verdict.REFUSED, Verdict.UNREACHABLE) else "maybe"
         error.call = call
         raise
+    intent.past = call.attempts
+    return call
 
 
 def _after(call: Call, ended: Verdict, news: Call | None) -> Call:

@@ -27,7 +27,7 @@ intents = Table(
     metadata,
     Column("id", String(36), primary_key=True),
     Column("key", String(255), nullable=False, unique=True),
-    Column("generation", Integer, nullable=False, default=0),
+    Column("generation", Integer, nullable=False, server_default="0"),
     Column("document", Text, nullable=False),
     Column("to_number", String(16), nullable=False),
     Column("status", String(16), nullable=False),

@@ -13,24 +13,26 @@ from collections import defaultdict
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from threading import Lock
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 from msgspec.structs import replace
-from sqlalchemy import ColumnElement, Connection, Engine, Select, select, update
-from sqlalchemy.dialects.sqlite import insert as insert_or
 from sqlalchemy.exc import SQLAlchemyError
 
 from callhub.errors import LedgerError
 from callhub.flows import effects
+from callhub.ledger import statements as sql
 from callhub.ledger.engine import open_engine, turns, where
-from callhub.ledger.schema import VERSION, attempts, calls, database_now, facts, intents, metadata
+from callhub.ledger.schema import VERSION, intents, metadata
 from callhub.model.call import Attempt, Call, merged
 from callhub.model.source import Source
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from contextlib import AbstractContextManager
+
+    from sqlalchemy import ColumnElement, Connection, Engine, Select
 
 
 T = TypeVar("T")
@@ -114,8 +116,8 @@ class Ledger:
                 "secret": secrets.token_hex(32),
             }
             rows = [{"name": name, "value": value} for name, value in new.items()]
-            connection.execute(insert_or(facts).values(rows).on_conflict_do_nothing())
-            known = {row.name: row.value for row in connection.execute(select(facts))}
+            connection.execute(sql.ADD_FACTS, rows)
+            known = {row.name: row.value for row in connection.execute(sql.ALL_FACTS)}
         if int(known["version"]) > VERSION:
             raise LedgerError(f"the ledger ({self.where}) was written by a newer callhub: install that one")
         return known
@@ -128,27 +130,19 @@ class Ledger:
     # reading
 
     def _find_by_key(self, connection: Connection, wanted: effects.FindByKey) -> effects.Record | None:
-        return self._one(connection, select(intents).where(intents.c.key == wanted.key))
+        return _first(connection, sql.BY_KEY, {"key": wanted.key})
 
     def _find_by_id(self, connection: Connection, wanted: effects.FindById) -> effects.Record | None:
-        return self._one(connection, select(intents).where(intents.c.id == wanted.id))
-
-    def _one(self, connection: Connection, query: Select[Any]) -> effects.Record | None:
-        return next(iter(self._records(connection, query)), None)
+        return _first(connection, sql.BY_ID, {"id": wanted.id})
 
     def _find_by_vendor(
         self, connection: Connection, wanted: effects.FindByVendor
     ) -> dict[str, effects.Record]:
-        query = (
-            select(intents)
-            .join(calls, calls.c.intent == intents.c.id)
-            .where(calls.c.provider == wanted.provider, calls.c.provider_call_id.in_(wanted.vendor_ids))
-        )
-        records = self._records(connection, query)
+        asked = {"provider": wanted.provider, "vendor_ids": list(wanted.vendor_ids)}
+        records = _records(connection, sql.BY_VENDOR, asked)
         return {record.call.provider_call_id: record for record in records if record.call.provider_call_id}
 
     def _history(self, connection: Connection, wanted: effects.History) -> tuple[Call, ...]:
-        query = select(intents).order_by(intents.c.id.desc()).limit(wanted.limit)
         tests: tuple[tuple[Any, Callable[[Any], ColumnElement[bool]]], ...] = (
             (wanted.status, lambda status: intents.c.status == status),
             (wanted.to, lambda number: intents.c.to_number == number),
@@ -156,99 +150,84 @@ class Ledger:
             (wanted.since, lambda at: intents.c.created_at >= at.timestamp()),
             (wanted.until, lambda at: intents.c.created_at < at.timestamp()),
         )
-        query = query.where(*(test(value) for value, test in tests if value is not None))
-        return tuple(record.call for record in self._records(connection, query))
-
-    def _records(self, connection: Connection, query: Select[Any]) -> list[effects.Record]:
-        rows = connection.execute(query).all()
-        tries = self._tries(connection, [row.id for row in rows])
-        return [_record(row, tries[row.id]) for row in rows]
-
-    def _tries(self, connection: Connection, ids: list[str]) -> dict[str, list[tuple[Attempt, bool]]]:
-        found: dict[str, list[tuple[Attempt, bool]]] = defaultdict(list)
-        if not ids:
-            return found
-        open_lease = (attempts.c.verdict.is_(None)) & (attempts.c.lease_until > database_now())
-        query = select(attempts, open_lease.label("leased")).where(attempts.c.intent.in_(ids))
-        for row in connection.execute(query.order_by(attempts.c.intent, attempts.c.ordinal)):
-            found[row.intent].append((_attempt(row), bool(row.leased)))
-        return found
+        asked = (test(value) for value, test in tests if value is not None)
+        query = sql.NEWEST_FIRST.where(*asked).limit(wanted.limit)
+        return tuple(record.call for record in _records(connection, query))
 
     # writing
 
     def _claim(self, connection: Connection, claim: effects.Claim) -> bool:
+        """Insert the attempt; nothing at all is written where its place is taken."""
+        call, request = claim.call, claim.request
         if claim.ordinal == 1:
-            row = _intent_row(claim.call) | {"key": claim.call.idempotency_key, "document": claim.document}
-            new = insert_or(intents).values(row).on_conflict_do_nothing().returning(intents.c.id)
-            if connection.execute(new).first() is None:
+            asked = {"key": call.idempotency_key, "document": claim.document, "to_number": call.to}
+            asked |= {"created_at": call.created_at.timestamp() if call.created_at else 0.0}
+            if connection.execute(sql.ADD_INTENT, asked | {"id": call.id} | _state(call)).first() is None:
                 return False
-        else:
-            connection.execute(
-                update(intents).where(intents.c.id == claim.call.id).values(_intent_row(claim.call))
-            )
-        request = claim.request
-        attempt = insert_or(attempts).values(
-            intent=claim.call.id,
-            ordinal=claim.ordinal,
-            provider=claim.provider,
-            account=self._account(claim.account),
-            method=request.method,
-            path=request.path,
-            headers=msgspec.json.encode(request.headers).decode(),
-            body=request.body,
-            started_at=database_now(),
-            lease_until=database_now() + claim.lease,
-        )
-        return (
-            connection.execute(attempt.on_conflict_do_nothing().returning(attempts.c.ordinal)).first()
-            is not None
-        )
+        attempt = {
+            "intent": call.id,
+            "ordinal": claim.ordinal,
+            "provider": claim.provider,
+            "account": self._account(claim.account),
+            "method": request.method,
+            "path": request.path,
+            "headers": msgspec.json.encode(request.headers).decode(),
+            "body": request.body,
+            "started_at": claim.started_at.timestamp(),
+            "lease": claim.lease,
+        }
+        if connection.execute(sql.ADD_ATTEMPT, attempt).first() is None:
+            return False
+        if claim.ordinal > 1:
+            connection.execute(sql.SET_STATE, {"of": call.id} | _state(call))
+        return True
 
-    def _settle(self, connection: Connection, end: effects.Settle) -> Call:
-        mine = (attempts.c.intent == end.call.id) & (attempts.c.ordinal == end.ordinal)
-        values = {"verdict": end.verdict, "reason": end.reason, "finished_at": end.finished_at.timestamp()}
-        ended = (
-            update(attempts)
-            .where(mine, attempts.c.verdict.is_(None))
-            .values(values)
-            .returning(attempts.c.ordinal)
-        )
-        if connection.execute(ended).first() is not None:
-            self._write(connection, end.call)
-            if end.call.provider_call_id is not None:
-                bound = {"provider": end.call.provider, "provider_call_id": end.call.provider_call_id}
-                row = bound | {"intent": end.call.id, "ordinal": end.ordinal}
-                connection.execute(insert_or(calls).values(row).on_conflict_do_nothing())
-        return self._stored(connection, end.call.id)
+    def _settle(self, connection: Connection, end: effects.Settle) -> bool:
+        asked = {"of": end.call.id, "at": end.ordinal, "verdict": str(end.verdict)}
+        asked |= {"reason": end.reason, "finished_at": end.finished_at.timestamp()}
+        if connection.execute(sql.END_ATTEMPT, asked).first() is None:
+            return False
+        connection.execute(sql.SET_STATE, {"of": end.call.id} | _state(end.call))
+        if end.call.provider_call_id is not None:
+            bound = {"provider": end.call.provider, "provider_call_id": end.call.provider_call_id}
+            connection.execute(sql.BIND_CALL, bound | {"intent": end.call.id, "ordinal": end.ordinal})
+        return True
 
     def _observe(self, connection: Connection, seen: effects.Observe) -> None:
-        stored = self._stored(connection, seen.call.id)
-        self._write(connection, merged(stored, seen.call))
-
-    def _write(self, connection: Connection, call: Call) -> None:
-        connection.execute(update(intents).where(intents.c.id == call.id).values(_intent_row(call)))
-
-    def _stored(self, connection: Connection, call_id: str) -> Call:
-        return self._records(connection, select(intents).where(intents.c.id == call_id))[0].call
+        stored = _first(connection, sql.BY_ID, {"id": seen.call.id})
+        if stored is not None:
+            connection.execute(sql.SET_STATE, {"of": seen.call.id} | _state(merged(stored.call, seen.call)))
 
 
-def _intent_row(call: Call) -> dict[str, Any]:
-    body = msgspec.json.encode(call.source.decode()) if call.source else None
+def _state(call: Call) -> dict[str, Any]:
     kept = replace(call, source=None, attempts=(), replayed=False)
     return {
-        "id": call.id,
-        "to_number": call.to,
-        "status": call.status,
-        "created_at": call.created_at.timestamp() if call.created_at else 0.0,
+        "status": str(call.status),
         "call": msgspec.json.encode(kept).decode(),
-        "body": body,
+        "body": msgspec.json.encode(call.source.decode()) if call.source else None,
     }
 
 
-def _record(row: Any, tries: list[tuple[Attempt, bool]]) -> effects.Record:
+def _first(connection: Connection, query: Select[Any], asked: Mapping[str, Any]) -> effects.Record | None:
+    return next(iter(_records(connection, query, asked)), None)
+
+
+def _records(
+    connection: Connection, query: Select[Any], asked: Mapping[str, Any] = MappingProxyType({})
+) -> list[effects.Record]:
+    rows = connection.execute(query, asked).all()
+    if not rows:
+        return []
+    tries: dict[str, list[Any]] = defaultdict(list)
+    for attempt in connection.execute(sql.ATTEMPTS, {"ids": [row.id for row in rows]}):
+        tries[attempt.intent].append(attempt)
+    return [_record(row, tries[row.id]) for row in rows]
+
+
+def _record(row: Any, tries: list[Any]) -> effects.Record:
     source = Source(row.body) if row.body is not None else None
-    call = replace(_decode(row.call), source=source, attempts=tuple(attempt for attempt, _ in tries))
-    return effects.Record(call, row.document, row.generation, any(leased for _, leased in tries))
+    call = replace(_decode(row.call), source=source, attempts=tuple(map(_attempt, tries)))
+    return effects.Record(call, row.document, row.generation, any(attempt.leased for attempt in tries))
 
 
 def _attempt(row: Any) -> Attempt:

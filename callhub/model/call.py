@@ -132,6 +132,12 @@ _VENDORS_WORD = (
 _OURS_FIRST = ("from_number", "contact", "script", "scheduled_at", "held_by", "to", "variables", "created_at")
 
 
+def as_of(call: Call, now: datetime) -> Call:
+    """Give the call as it stands now: what is queued for a time that lies ahead is scheduled."""
+    waits = call.status is CallStatus.QUEUED and call.scheduled_at is not None and call.scheduled_at > now
+    return msgspec.structs.replace(call, status=CallStatus.SCHEDULED) if waits else call
+
+
 def merged(ours: Call, news: Call) -> Call:
     """Give our call with what its vendor says of it.
 

@@ -12,7 +12,8 @@ undocumented fields     VALIDATION_ERROR, in a body and in a query
 null                    VALIDATION_ERROR, also for an optional field
 content-type            not looked at
 ids                     letters, digits, ``_`` and ``-``, at most 64; anything else is INVALID_ID
-lists                   newest first; a page's cursor is never empty; it fits any filter
+lists                   newest first; a page's cursor is never empty; it fits any filter; a ``limit``
+                        out of its bounds is a VALIDATION_ERROR
 ``from``/``to``         compared with the instant of creation, bounds excluded; need ``Z`` or an offset
 ``scheduledAt``         needs ``Z`` or an offset; the past is a VALIDATION_ERROR, but for the instant in
                         the vendor's own example, which then fires at once
@@ -27,6 +28,8 @@ contacts                search is a part of the name or number in any case; a ph
                         on PATCH, but contact_456 doesn't count, so that the documented create works
 email                   something on both sides of one ``@``
 groupIds                any strings
+examples                calls, cases, contacts, assistants and webhooks of the documents stand ready; what is
+                        deleted of them is gone, and abc123 can't be cancelled, since it has ended
 webhooks                only the eight listed events; PATCH answers 200 with the object, DELETE 204
 other methods           404 NOT_FOUND
 ======================  ===============================================================================
