@@ -160,9 +160,14 @@ class Ledger:
         """Insert the attempt; nothing at all is written where its place is taken."""
         call, request = claim.call, claim.request
         if claim.ordinal == 1:
-            asked = {"key": call.idempotency_key, "document": claim.document, "to_number": call.to}
-            asked |= {"created_at": call.created_at.timestamp() if call.created_at else 0.0}
-            if connection.execute(sql.ADD_INTENT, asked | {"id": call.id} | _state(call)).first() is None:
+            intent = {
+                "id": call.id,
+                "key": call.idempotency_key,
+                "document": claim.document,
+                "to_number": call.to,
+                "created_at": call.created_at.timestamp() if call.created_at else 0.0,
+            }
+            if connection.execute(sql.ADD_INTENT, intent | _state(call)).first() is None:
                 return False
         attempt = {
             "intent": call.id,
