@@ -94,9 +94,10 @@ def answer_error(
     told = provider.read_error(response)
     kind = _kind(provider, response.status, told.code, dialled=dialled)
     secret = provider.settings.api_key.get_secret_value()
-    said = ": ".join(word for word in (told.code, safe(told.message, secret)) if word)
+    code = safe(told.code, secret) if told.code else None
+    said = ": ".join(word for word in (code, safe(told.message, secret)) if word)
     text = f"{provider.title} answered {response.status}" + (f" ({said})" if said else "")
-    facts: dict[str, Any] = {"provider": provider.name, "code": told.code}
+    facts: dict[str, Any] = {"provider": provider.name, "code": code}
     facts["request_id"] = response.headers.get("x-request-id")
     if "retry-after" in response.headers:
         seconds = retry_after(response.headers, now)

@@ -79,7 +79,7 @@ class Response:
         """Decode the body; raise `Unreadable` where it isn't JSON."""
         try:
             return json.loads(self.body)
-        except ValueError:
+        except (ValueError, RecursionError):
             pass
         raise Unreadable("the answer is not JSON")
 

@@ -88,7 +88,7 @@ def _read_without(kind: TypeAdapter[T], body: bytes, strange: Sequence[Sequence[
         for trail in strange:
             _remove(value, trail)
         return kind.validate_json(json.dumps(value))
-    except (ValueError, LookupError, TypeError):
+    except (ValueError, LookupError, TypeError, RecursionError):
         pass  # raised outside the handler: the chained exception would quote the answer
     raise Unreadable("the answer lacks what it must hold")
 

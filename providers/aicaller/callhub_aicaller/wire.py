@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import timedelta
 from typing import Any
 
@@ -20,14 +21,14 @@ NAME = "aicaller"
 class Variable(Wire):
     """One entry of ``promptVariableValues``."""
 
-    key: str
+    key: str = ""
     value: Any = None
 
 
 class Result(Wire):
     """One entry of ``resultValues``."""
 
-    column_name: str
+    column_name: str = ""
     value: Any = None
 
 
@@ -101,7 +102,7 @@ def _call(wire: WireCall, body: bytes, trail: tuple[str | int, ...]) -> Call:
         from_number=wire.from_phone_number,
         contact=wire.name_of_human,
         script=f"{NAME}:{wire.call_template_id}" if wire.call_template_id else None,
-        variables={each.key: each.value for each in wire.prompt_variable_values},
+        variables=_named((each.key, each.value) for each in wire.prompt_variable_values),
         scheduled_at=wire.call_delayed_until,
         held_by="provider" if wire.call_delayed_until else None,
         created_at=wire.created_at,
@@ -110,7 +111,7 @@ def _call(wire: WireCall, body: bytes, trail: tuple[str | int, ...]) -> Call:
         duration=wire.call_duration,
         answered_by=ANSWERED_BY.get(outcome) if outcome else None,
         recording_url=wire.recording_url,
-        results={each.column_name: each.value for each in wire.result_values},
+        results=_named((each.column_name, each.value) for each in wire.result_values),
         callback_at=info.date_time if later else None,
         source=Source(body, trail),
     )
@@ -118,3 +119,7 @@ def _call(wire: WireCall, body: bytes, trail: tuple[str | int, ...]) -> Call:
 
 def _outcome(status: str, code: str | None) -> CallOutcome:
     return OUTCOMES.get(status) or CODES.get(code or "") or CallOutcome.UNKNOWN
+
+
+def _named(entries: Iterable[tuple[str, Any]]) -> dict[str, Any]:
+    return {name: value for name, value in entries if name}

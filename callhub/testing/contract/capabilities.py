@@ -1,0 +1,107 @@
+"""What is declared is what is observed: carried, refused or supplied, and never dropped."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta, timezone
+from typing import TYPE_CHECKING, Any
+
+from callhub.errors import UnsupportedFeature
+from callhub.model.contact import Contact
+from callhub.policy.routing import NEEDS
+from callhub.provider.capability import Feature, Support
+from callhub.testing.contract.harness import Harness, expect
+from callhub.testing.contract.operations import optional
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+SOME_DAY = datetime(2031, 2, 3, 4, 5, 6, tzinfo=UTC)
+# Two values of each field of an order: what is carried must tell them apart.
+VARIANTS: Mapping[str, tuple[Any, Any]] = {
+    "to": ("+14155550111", "+14155550122"),
+    "script": ("script-one", "script-two"),
+    "first_message": ("Hello one", "Hello two"),
+    "variables": ({"one": "1"}, {"two": "2"}),
+    "contact_id": ("contact-one", "contact-two"),
+    "from_number": ("+14155550133", "+14155550144"),
+    "record": (True, False),
+    "scheduled_at": (SOME_DAY, SOME_DAY + timedelta(seconds=90)),
+    "extras": ({"acmeOne": "1"}, {"acmeOne": "2"}),
+}
+
+
+class CapabilityTests(Harness):
+    """The capability table, held against what the plugin does."""
+
+    def test_every_feature_is_declared(self) -> None:
+        """`capabilities` names each Feature, and says what to do instead of one that is missing."""
+        undeclared = sorted(set(Feature) - set(self.provider_type.capabilities))
+        expect(not undeclared, f"capabilities lacks {undeclared}")
+        silent = [
+            str(feature)
+            for feature, capability in self.provider_type.capabilities.items()
+            if capability.support is Support.NOT_AVAILABLE and not capability.note
+        ]
+        expect(not silent, f"capabilities must say what to do instead of: {silent}")
+
+    def test_fields_are_carried_or_refused(self) -> None:
+        """Each field of an order changes the request, or the table says that it can't be carried."""
+        for field, (one, other) in VARIANTS.items():
+            feature = NEEDS.get(field)
+            carried = self.dialling_request(**{field: one}) != self.dialling_request(**{field: other})
+            declared = feature is None or self.provider_type.capabilities[feature].support is Support.NATIVE
+            seen = "different" if carried else "the same"
+            said = "native" if declared else "not available"
+            expect(
+                carried == declared,
+                f"{field}: two values give {seen} requests, and {feature or 'create a call'} is {said}",
+            )
+
+    def test_contact_details_are_carried_as_declared(self) -> None:
+        """Name and email of the person change the request where the table says native."""
+        declared = self.provider_type.capabilities[Feature.CONTACT_DETAILS].support is Support.NATIVE
+        people = (
+            Contact(name="Ada", email="a@example.com"),
+            Contact(name="Bob", email="a@example.com"),
+            Contact(name="Ada", email="b@example.com"),
+        )
+        first, name, email = (self.dialling_request(contact=person) for person in people)
+        carried = first not in (name, email)
+        expect(carried == declared, f"carrying name and email is {carried}; the table says {declared}")
+
+    def test_one_instant_is_one_time(self) -> None:
+        """The same instant in two zones gives the same bytes."""
+        if not self.vendor()[0].supports(Feature.SCHEDULE):
+            return
+        there = SOME_DAY.astimezone(timezone(timedelta(hours=8)))
+        same = self.dialling_request(scheduled_at=SOME_DAY) == self.dialling_request(scheduled_at=there)
+        expect(same, "scheduled_at must be sent as one instant, whatever its zone")
+
+    def test_operations_are_what_the_table_says(self) -> None:
+        """What isn't native raises UnsupportedFeature at once; what is yields a request."""
+        provider = self.vendor()[0]
+        for feature, starts in optional(provider).items():
+            for name, start in starts.items():
+                try:
+                    works = next(start()) is not None
+                except UnsupportedFeature as error:
+                    works = False
+                    expect(error.provider == provider.name, f"{name}: raise self.unsupported(Feature…)")
+                declared = provider.supports(feature)
+                expect(works == declared, f"{name} works: {works}; the capability {feature} says {declared}")
+
+    def test_own_operations_exist(self) -> None:
+        """Each name in `operations` is a method."""
+        lost = [
+            name
+            for name in self.provider_type.operations
+            if not callable(getattr(self.provider_type, name, None))
+        ]
+        expect(not lost, f"operations names what isn't there: {lost}")
+
+    def test_ids_cannot_leave_their_place(self) -> None:
+        """An id is escaped into the path."""
+        provider = self.vendor()[0]
+        request = next(provider.get_call("a/../b?c#d"))
+        unsafe = any(part in request.path for part in ("a/..", "?c", "#d"))
+        expect(not unsafe, "ids must be escaped: build paths by callhub.provider.http.path(...)")
