@@ -13,6 +13,7 @@ import pytest
 from callhub.errors import CallhubError, Conflict
 from callhub.model.call import Call
 from callhub.model.lifecycle import CallStatus
+from callhub.provider.base import VendorError
 from callhub.provider.capability import Feature, native
 from callhub.testing import ProviderContract
 from callhub_aicaller import AICaller
@@ -23,7 +24,7 @@ from tests.contract import test_aicaller_contract, test_erzycall_contract
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from callhub.provider.base import Flow, VendorError
+    from callhub.provider.base import Flow
     from callhub.provider.http import Response
     from callhub.provider.order import CallFilter, Order, Page
 
@@ -115,6 +116,11 @@ class ServerErrorsAreRefusals(AICaller):
 
 class ConflictsAreRefusals(ErzyCall):
     refusals = {**tables.REFUSALS, (409, None): Conflict}
+
+
+class LosesTheCode(ErzyCall):
+    def read_error(self, response: Response) -> VendorError:
+        return VendorError(super().read_error(response).message)
 
 
 class ErrorsRaise(ErzyCall):
@@ -289,7 +295,8 @@ CAUGHT_BY: Mapping[type[ErzyCall | AICaller], str] = {
     KeyInTheRepr: "test_the_key_is_in_the_authorization_alone",
     KeyInTheRequest: "test_the_key_is_in_the_authorization_alone",
     ServerErrorsAreRefusals: "test_the_table_lists_only_what_can_prove_a_no",
-    ConflictsAreRefusals: "test_every_listed_refusal_is_raised_and_frees_the_key",
+    ConflictsAreRefusals: "test_the_table_lists_only_what_can_prove_a_no",
+    LosesTheCode: "test_every_listed_refusal_is_raised_and_frees_the_key",
     ErrorsRaise: "test_error_answers_are_read_without_raising",
     UnknownStatusRaises: "test_an_unknown_word_is_no_error",
     UnknownStatusIsOver: "test_an_unknown_word_is_no_error",

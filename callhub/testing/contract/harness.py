@@ -172,7 +172,7 @@ class Harness:
             "http_client": client,
             "clock": clock,
         }
-        with mock.patch.object(registry, "load", lambda _name: self.provider_type):
+        with mock.patch.object(registry, "load", return_value=self.provider_type):
             hub = Hub(ledger="sqlite://", **given)
         with client, hub:
             yield hub

@@ -9,6 +9,7 @@ import httpx2
 from callhub.errors import CallhubError, Refused
 from callhub.policy import verdict
 from callhub.policy.verdict import Verdict
+from callhub.provider.capability import Feature, Support
 from callhub.provider.http import Fault, Response
 from callhub.provider.sandbox import Answer, Mishap
 from callhub.testing.contract.harness import MARK, Harness, expect, fail
@@ -26,6 +27,8 @@ class RefusalTests(Harness):
         """Statuses that leave the outcome open are not in `refusals`, and every kind is a refusal."""
         open_ended = sorted({status for status, _ in self.provider_type.refusals if status in NEVER_A_PROOF})
         expect(not open_ended, f"refusals lists {open_ended}: after such an answer the call may exist")
+        bare_conflict = (409, None) in self.provider_type.refusals and self._idempotent
+        expect(not bare_conflict, "refusals lists every 409: one may mean that the idempotency key was seen")
         kinds = {kind for kind in self.provider_type.refusals.values() if not issubclass(kind, Refused)}
         expect(not kinds, f"refusals must name subclasses of callhub.Refused, not {kinds}")
 
@@ -110,6 +113,10 @@ class RefusalTests(Harness):
             sandbox.settle()
             rung = sandbox.rung[MARK]
             expect(rung <= 1, f"{provider.title}: after {mishap} one key rang {rung} times")
+
+    @property
+    def _idempotent(self) -> bool:
+        return self.provider_type.capabilities[Feature.IDEMPOTENT_CREATE].support is Support.NATIVE
 
     def _create_answered(self, answer: Response | Exception) -> CallhubError | None:
         """Create a call through a hub whose vendor gives this one answer to whatever dials."""

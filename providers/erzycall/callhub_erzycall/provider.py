@@ -56,7 +56,7 @@ class ErzyCall(Provider[ErzyCallSettings]):
     statuses = tables.STATUSES
     refusals = tables.REFUSALS
     about_person = frozenset({"CONTACT_OPTED_OUT"})
-    operations = (
+    operations: ClassVar[tuple[str, ...]] = (
         "list_inbound_assistants",
         "get_inbound_assistant",
         "update_inbound_assistant",
