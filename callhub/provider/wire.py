@@ -1,46 +1,55 @@
-"""Read what vendors send, leniently, and write times as they ask."""
+"""Read what vendors send, leniently, and write what they document, strictly."""
 
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
+import re
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Annotated, Any, TypeAlias, TypeVar
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, TypeAdapter, ValidationError
+import msgspec
+from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic.alias_generators import to_camel
 
 from callhub.provider.http import Unreadable
 from callhub.provider.order import Problem, rejection
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
 T = TypeVar("T")
 
-# A vendor's time, in UTC; one without an offset could be anywhere, so it counts as missing.
-Instant: TypeAlias = Annotated[AwareDatetime, AfterValidator(lambda at: at.astimezone(UTC))]
+# A vendor's time; one without an offset could be anywhere, so it counts as missing.
+Instant: TypeAlias = Annotated[datetime, msgspec.Meta(tz=True)]
+
+_PLACE = re.compile(r" - at `\$(.+)`$")
+_STEP = re.compile(r"\.([^.\[\]]+)|\[(\d+)\]|\[\.\.\.\]")
 
 
-class Wire(BaseModel):
+class Wire(msgspec.Struct, rename="camel", kw_only=True):
     """A vendor's object with camelCase names; unknown fields are ignored, `Call.raw` keeps them.
 
     Give every field but the id a default: what is missing or of a strange form becomes that.
     """
 
-    model_config = ConfigDict(alias_generator=to_camel, extra="ignore", hide_input_in_errors=True)
 
-
-def read(kind: TypeAdapter[T], body: bytes) -> T:
+def read(kind: msgspec.json.Decoder[T], body: bytes) -> T:
     """Read an answer; fields of a strange form are treated as missing.
 
     Raises:
         Unreadable: it isn't JSON, or lacks what can't be done without.
     """
     try:
-        return kind.validate_json(body)
-    except ValidationError as error:
-        strange = [detail["loc"] for detail in error.errors(include_input=False, include_url=False)]
-    return _read_without(kind, body, strange)
+        return kind.decode(body)
+    except (ValueError, RecursionError):
+        pass
+    found: T = _read_without_strange(kind.type, body)
+    return found
+
+
+def utc(at: datetime | None) -> datetime | None:
+    """Give an aware datetime in UTC; None stays None."""
+    return at if at is None or at.tzinfo is UTC else at.astimezone(UTC)
 
 
 class Body(BaseModel):
@@ -82,20 +91,37 @@ def utc_milliseconds(at: datetime | None) -> str | None:
     return at.astimezone(UTC).isoformat(timespec="milliseconds").removesuffix("+00:00") + "Z"
 
 
-def _read_without(kind: TypeAdapter[T], body: bytes, strange: Sequence[Sequence[int | str]]) -> T:
+def seconds(length: float | None) -> timedelta | None:
+    """Give a length of time that a vendor tells in seconds; None stays None."""
+    return None if length is None else timedelta(seconds=length)
+
+
+def _read_without_strange(kind: Any, body: bytes) -> Any:
     try:
         value = json.loads(body)
-        for trail in strange:
-            _remove(value, trail)
-        return kind.validate_json(json.dumps(value))
+        while (strange := _first_strange(kind, value)) is not None:
+            _remove(value, strange)
+        return msgspec.convert(value, kind)
     except (ValueError, LookupError, TypeError, RecursionError):
         pass  # raised outside the handler: the chained exception would quote the answer
     raise Unreadable("the answer lacks what it must hold")
 
 
-def _remove(value: Any, trail: Sequence[int | str]) -> None:
-    for depth, step in enumerate(trail):
-        if depth == len(trail) - 1 or not isinstance(value[step], dict | list):
-            del value[step]
-            return
+def _first_strange(kind: Any, value: object) -> list[str | int] | None:
+    """Find the first field of a strange form; None where there is none, or nothing can be left out."""
+    try:
+        msgspec.convert(value, kind)
+    except msgspec.ValidationError as error:
+        place = _PLACE.search(str(error))
+        if place is None or "missing required field" in str(error):
+            return None
+        steps = [(name, at) for name, at in _STEP.findall(place[1])]
+        known = steps[: steps.index(("", ""))] if ("", "") in steps else steps
+        return [name or int(at) for name, at in known]
+    return None
+
+
+def _remove(value: Any, trail: list[str | int]) -> None:
+    for step in trail[:-1]:
         value = value[step]
+    del value[trail[-1]]

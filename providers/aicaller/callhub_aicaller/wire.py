@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import timedelta
 from typing import Any
 
-from pydantic import Field, TypeAdapter
+from msgspec import field
+from msgspec.json import Decoder
 
 from callhub.model.call import Call
 from callhub.model.lifecycle import CallOutcome, CallStatus
 from callhub.model.source import Source
 from callhub.provider.http import Response
-from callhub.provider.wire import Instant, Wire, read
+from callhub.provider.wire import Instant, Wire, read, seconds, utc
 from callhub_aicaller.tables import ANSWERED_BY, CODES, OUTCOMES, STATUSES
 
 NAME = "aicaller"
@@ -42,7 +42,7 @@ class ExtraInfo(Wire):
 class WireCall(Wire):
     """A call."""
 
-    id: str = Field(alias="_id")
+    id: str = field(name="_id")
     status: str = ""
     to_phone_number: str | None = None
     from_phone_number: str | None = None
@@ -53,7 +53,7 @@ class WireCall(Wire):
     created_at: Instant | None = None
     call_started_at: Instant | None = None
     call_ended_at: Instant | None = None
-    call_duration: timedelta | None = None  # seconds, judging by the samples
+    call_duration: float | None = None  # seconds, judging by the samples
     status_extra_info: ExtraInfo | None = None
     result_values: list[Result] = []
     recording_url: str | None = None
@@ -71,7 +71,7 @@ class Many(Wire):
     data: list[WireCall]
 
 
-CALL, CALLS = TypeAdapter(One), TypeAdapter(Many)
+CALL, CALLS = Decoder(One), Decoder(Many)
 
 
 def one_call(response: Response) -> Call:
@@ -103,16 +103,16 @@ def _call(wire: WireCall, body: bytes, trail: tuple[str | int, ...]) -> Call:
         contact=wire.name_of_human,
         script=f"{NAME}:{wire.call_template_id}" if wire.call_template_id else None,
         variables=_named((each.key, each.value) for each in wire.prompt_variable_values),
-        scheduled_at=wire.call_delayed_until,
+        scheduled_at=utc(wire.call_delayed_until),
         held_by="provider" if wire.call_delayed_until else None,
-        created_at=wire.created_at,
-        started_at=wire.call_started_at,
-        ended_at=wire.call_ended_at,
-        duration=wire.call_duration,
+        created_at=utc(wire.created_at),
+        started_at=utc(wire.call_started_at),
+        ended_at=utc(wire.call_ended_at),
+        duration=seconds(wire.call_duration),
         answered_by=ANSWERED_BY.get(outcome) if outcome else None,
         recording_url=wire.recording_url,
         results=_named((each.column_name, each.value) for each in wire.result_values),
-        callback_at=info.date_time if later else None,
+        callback_at=utc(info.date_time) if later else None,
         source=Source(body, trail),
     )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from callhub import errors
 from callhub.model.lifecycle import CallOutcome, CallStatus
@@ -11,21 +11,22 @@ from callhub.provider.capability import Capability, Feature, missing, native
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-STATUSES: Mapping[str, CallStatus] = {  # [/docs/api-reference/calls]
-    "new": CallStatus.QUEUED,
-    "scheduled": CallStatus.SCHEDULED,
-    "processing": CallStatus.IN_PROGRESS,
-    "ended": CallStatus.ENDED,
-    "cancelled": CallStatus.CANCELLED,
-    "error": CallStatus.FAILED,
+# By status word [/docs/api-reference/calls]: where the call is, what came of it unless a reason
+# tells, and who holds it.
+Meaning: TypeAlias = tuple[CallStatus, CallOutcome | None, str | None]
+MEANINGS: Mapping[str, Meaning] = {
+    "new": (CallStatus.QUEUED, None, None),
+    "scheduled": (CallStatus.SCHEDULED, None, "provider"),
+    "processing": (CallStatus.IN_PROGRESS, None, None),
+    "ended": (CallStatus.ENDED, CallOutcome.UNKNOWN, None),
+    "cancelled": (CallStatus.CANCELLED, CallOutcome.CANCELLED, None),
+    "error": (CallStatus.FAILED, CallOutcome.ERROR, None),
 }
+UNKNOWN: Meaning = (CallStatus.UNKNOWN, None, None)
+STATUSES: Mapping[str, CallStatus] = {word: meaning[0] for word, meaning in MEANINGS.items()}
 WORDS: Mapping[CallStatus, str] = {status: word for word, status in STATUSES.items()}
 NEVER_SAID = frozenset({CallStatus.RINGING, CallStatus.IN_DOUBT})
 
-OUTCOMES: Mapping[str, CallOutcome] = {  # by status, where it alone tells
-    "cancelled": CallOutcome.CANCELLED,
-    "error": CallOutcome.ERROR,
-}
 # The vendor's field notes; the REST documents show no end reason.
 # [Erzy-Inc/erzycall-agent-skills skills/erzycall-call-outcomes/SKILL.md]
 REASONS: Mapping[str, CallOutcome] = {

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import timedelta
 from typing import Annotated, Any, Generic, TypeAlias, TypeVar
 
 from annotated_types import Len
-from pydantic import Field, StringConstraints, TypeAdapter
+from msgspec import field
+from msgspec.json import Decoder
+from msgspec.structs import asdict
+from pydantic import Field, StringConstraints
 
 from callhub.model.call import Call
 from callhub.model.contact import Contact
-from callhub.model.lifecycle import CallOutcome, CallStatus
+from callhub.model.lifecycle import CallOutcome
 from callhub.model.script import Script
 from callhub.model.source import Source
 from callhub.provider.http import Response
 from callhub.provider.order import Endpoint, Page
-from callhub.provider.wire import Body, Instant, Wire, read
-from callhub_erzycall.tables import ERROR_PREFIXES, OUTCOMES, REASONS, STATUSES
+from callhub.provider.wire import Body, Instant, Wire, read, seconds, utc
+from callhub_erzycall.tables import ERROR_PREFIXES, MEANINGS, REASONS, UNKNOWN
 
 NAME = "erzycall"
 T = TypeVar("T")
@@ -31,11 +33,11 @@ class WireCall(Wire):
     id: str
     status: str = ""
     to: str | None = None
-    from_: str | None = Field(None, alias="from")
+    from_: str | None = field(name="from", default=None)
     contact_id: str | None = None
     case_id: str | None = None
     created_at: Instant | None = None
-    duration: timedelta | None = None
+    duration: float | None = None
     scheduled_at: Instant | None = None
     started_at: Instant | None = None
     ended_reason: str | None = None
@@ -47,12 +49,12 @@ class WireContact(Wire):
     """A contact, by callhub's names."""
 
     id: str
-    name: str | None = Field(None, alias="title")
+    name: str | None = field(name="title", default=None)
     phone: str | None = None
     email: str | None = None
     notes: str | None = None
     tags: tuple[str, ...] = ()
-    groups: tuple[str, ...] = Field((), alias="groupIds")
+    groups: tuple[str, ...] = field(name="groupIds", default=())
     custom_fields: dict[str, Any] = {}
     created_at: Instant | None = None
 
@@ -73,7 +75,7 @@ class WireEndpoint(Wire):
     url: str = ""
     events: tuple[str, ...] = ()
     secret: str | None = None
-    active: bool | None = Field(None, alias="isActive")
+    active: bool | None = field(name="isActive", default=None)
     description: str | None = None
     created_at: Instant | None = None
 
@@ -123,52 +125,51 @@ class Many(Wire, Generic[T]):
     """The envelope of a list."""
 
     data: list[T]
-    pagination: Paging = Paging()
+    pagination: Paging = field(default_factory=Paging)
 
 
 def _call(wire: WireCall, body: bytes, trail: Trail) -> Call:
-    status = STATUSES.get(wire.status, CallStatus.UNKNOWN)
+    status, outcome, holder = MEANINGS.get(wire.status, UNKNOWN)
     return Call(
         id=f"{NAME}:{wire.id}",
         provider=NAME,
         provider_call_id=wire.id,
         status=status,
-        outcome=_outcome(wire) if status.terminal else None,
+        outcome=outcome and _outcome(wire.ended_reason, outcome),
         ended_reason=wire.ended_reason,
         provider_status=wire.status,
         to=wire.to,
         from_number=wire.from_,
         contact=f"{NAME}:{wire.contact_id}" if wire.contact_id else None,
         script=f"{NAME}:{wire.case_id}" if wire.case_id else None,
-        scheduled_at=wire.scheduled_at,
-        held_by="provider" if status is CallStatus.SCHEDULED else None,
-        created_at=wire.created_at,
-        started_at=wire.started_at,
-        duration=wire.duration,
+        scheduled_at=utc(wire.scheduled_at),
+        held_by=holder,
+        created_at=utc(wire.created_at),
+        started_at=utc(wire.started_at),
+        duration=seconds(wire.duration),
         recording_url=wire.recording_url,
         transcript=wire.transcript,
         source=Source(body, trail),
     )
 
 
-def _outcome(wire: WireCall) -> CallOutcome:
+def _outcome(reason: str | None, otherwise: CallOutcome) -> CallOutcome:
     """Tell what came of a call that is over: ``ended`` alone says nothing about who answered."""
-    reason = wire.ended_reason or ""
-    if reason.startswith(ERROR_PREFIXES):
-        return CallOutcome.ERROR
-    return REASONS.get(reason) or OUTCOMES.get(wire.status) or CallOutcome.UNKNOWN
+    if reason is None:
+        return otherwise
+    return CallOutcome.ERROR if reason.startswith(ERROR_PREFIXES) else REASONS.get(reason, otherwise)
 
 
 def _contact(wire: WireContact, body: bytes, trail: Trail) -> Contact:
-    return Contact(**vars(wire) | _own(wire.id), source=Source(body, trail))
+    return Contact(**asdict(wire) | _own(wire.id), source=Source(body, trail))
 
 
 def _script(wire: WireCase, body: bytes, trail: Trail) -> Script:
-    return Script(**vars(wire) | _own(wire.id), source=Source(body, trail))
+    return Script(**asdict(wire) | _own(wire.id), source=Source(body, trail))
 
 
 def _endpoint(wire: WireEndpoint, _body: bytes, _trail: Trail) -> Endpoint:
-    return Endpoint(**vars(wire) | _own(wire.id))
+    return Endpoint(**asdict(wire) | _own(wire.id))
 
 
 def _own(vendor_id: str) -> dict[str, str]:
@@ -179,7 +180,7 @@ def _readers(
     kind: type[W], neutral: Callable[[W, bytes, Trail], T]
 ) -> tuple[Callable[[Response], T], Callable[[Response], Page[T]]]:
     """Make what reads one object, and what reads a page of them."""
-    single, several = TypeAdapter(One[kind]), TypeAdapter(Many[kind])  # type: ignore[valid-type] # pydantic makes it at run time
+    single, several = Decoder(One[kind]), Decoder(Many[kind])  # type: ignore[valid-type] # made at run time
 
     def one(response: Response) -> T:
         return neutral(read(single, response.body).data, response.body, ("data",))
