@@ -92,8 +92,19 @@ def utc_milliseconds(at: datetime | None) -> str | None:
 
 
 def seconds(length: float | None) -> timedelta | None:
-    """Give a length of time that a vendor tells in seconds; None stays None."""
-    return None if length is None else timedelta(seconds=length)
+    """Give a length of time that a vendor tells in seconds; None and what is no length give None."""
+    try:
+        return None if length is None else timedelta(seconds=length)
+    except OverflowError:
+        return None
+
+
+def unix(at: float | None) -> datetime | None:
+    """Give the instant that a vendor tells in seconds since 1970; None and what is no time give None."""
+    try:
+        return None if at is None else datetime.fromtimestamp(at, UTC)
+    except (OverflowError, ValueError, OSError):
+        return None
 
 
 def _read_without_strange(kind: Any, body: bytes) -> Any:

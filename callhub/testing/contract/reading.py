@@ -10,7 +10,7 @@ from callhub.provider.sandbox import PERSONAS
 from callhub.testing.contract.harness import Harness, changed, expect, fail, leaves, places
 
 NEW_WORD = "a-word-nobody-knows"
-STRANGE = (None, {"strange": [1]}, [1], 7, True, "strange")
+STRANGE = (None, {"strange": [1]}, [1], 7, 1e300, True, "strange")
 
 
 class ReadingTests(Harness):
