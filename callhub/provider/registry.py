@@ -5,8 +5,9 @@ Only those asked for are imported, so a broken plugin disturbs nobody who doesn'
 
 from __future__ import annotations
 
+import re
 from importlib.metadata import EntryPoint, entry_points, version
-from typing import Any
+from typing import Any, cast
 
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from stevedore.named import NamedExtensionManager
@@ -15,6 +16,8 @@ from callhub.errors import ConfigurationError, UnknownProvider
 from callhub.provider.base import Provider
 
 GROUP = "callhub.providers"
+NAME = re.compile("[a-z][a-z0-9]*(-[a-z0-9]+)*")
+NEEDED = ("name", "title", "requires", "settings_type", "capabilities", "statuses", "refusals")
 
 
 class _Extensions(NamedExtensionManager[type[Provider[Any]]]):
@@ -34,8 +37,8 @@ def load(name: str) -> type[Provider[Any]]:
 
     Raises:
         UnknownProvider: none of that name is installed; the message names those that are.
-        ConfigurationError: it can't be imported, isn't a provider, isn't made for this callhub,
-            or two packages claim the name.
+        ConfigurationError: it can't be imported, isn't a finished provider of that name, isn't made
+            for this callhub, or two packages claim the name.
     """
     found = [point for point in entry_points(group=GROUP) if point.name == name]
     if not found:
@@ -46,40 +49,64 @@ def load(name: str) -> type[Provider[Any]]:
         raise ConfigurationError(
             f"two packages claim the provider {name!r}: {owners}; uninstall one", provider=name
         )
+    owner = _owner(found[0])
+    return _checked(name, _imported(name, owner), owner)
+
+
+def _imported(name: str, owner: str) -> object:
     failures: list[BaseException] = []
-    manager = _Extensions(
-        GROUP,
-        names=[name],
-        on_load_failure_callback=lambda _manager, _point, error: failures.append(error),
-    )
-    if failures:
-        raise ConfigurationError(
-            f"the provider {name!r} of {_owner(found[0])} can't be imported: "
-            f"{type(failures[0]).__name__}: {failures[0]}",
-            provider=name,
-        ) from failures[0]
-    return _checked(name, manager[name].plugin, _owner(found[0]))
+    try:
+        manager = _Extensions(
+            GROUP,
+            names=[name],
+            on_load_failure_callback=lambda _manager, _point, error: failures.append(error),
+        )
+    except (AssertionError, SystemExit) as error:  # stevedore lets these through
+        failures.append(error)
+    if not failures:
+        return manager[name].plugin
+    told = " ".join(f"{type(failures[0]).__name__}: {failures[0]}".split())
+    raise ConfigurationError(
+        f"the provider {name!r} of {owner} can't be imported: {told}", provider=name
+    ) from failures[0]
 
 
 def _checked(name: str, plugin: object, owner: str) -> type[Provider[Any]]:
+    problem = _problem(name, plugin)
+    if problem:
+        raise ConfigurationError(f"the provider {name!r} of {owner} {problem}", provider=name)
+    return cast("type[Provider[Any]]", plugin)
+
+
+def _problem(name: str, plugin: object) -> str | None:
+    """Say what is wrong with what an entry point names; None where it is a provider for this callhub."""
+    if not NAME.fullmatch(name):
+        return "needs another name: a lower-case letter first, then letters, digits and single hyphens"
     if not (isinstance(plugin, type) and issubclass(plugin, Provider)):
-        raise ConfigurationError(f"the entry point {name!r} of {owner} is no callhub Provider", provider=name)
+        return "is no callhub Provider: its entry point must name a subclass of it"
+    lacking = [each for each in NEEDED if not hasattr(plugin, each)] + sorted(plugin.__abstractmethods__)
+    if lacking:
+        return f"is not finished: it lacks {', '.join(lacking)}"
     if plugin.name != name:
-        raise ConfigurationError(
-            f"the entry point {name!r} of {owner} calls itself {plugin.name!r}", provider=name
-        )
+        return f"calls itself {plugin.name!r}: its class and its entry point must use one name"
+    return _misfit(plugin.requires)
+
+
+def _misfit(requires: str) -> str | None:
+    ours = version("callhub")
     try:
-        fits = SpecifierSet(plugin.requires).contains(version("callhub"), prereleases=True)
+        fits = SpecifierSet(requires).contains(ours, prereleases=True)
     except InvalidSpecifier:
-        fits = False
-    if not fits:
-        raise ConfigurationError(
-            f"the provider {name!r} of {owner} is made for callhub {plugin.requires}; "
-            f"this is {version('callhub')}: install a matching release of either",
-            provider=name,
+        return (
+            f"says that it requires callhub {requires!r}, which is no range of versions such as '>=0.1,<0.2'"
         )
-    return plugin
+    return (
+        None
+        if fits
+        else f"is made for callhub {requires}; this is {ours}: install a matching release of either"
+    )
 
 
 def _owner(point: EntryPoint) -> str:
-    return f"{point.dist.name} {point.dist.version}" if point.dist else point.value
+    told = point.dist.metadata if point.dist else None
+    return f"{told['Name']} {told['Version']}" if told and "Name" in told else point.value
