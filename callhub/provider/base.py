@@ -16,7 +16,7 @@ from collections.abc import Generator, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeAlias, TypeVar
 
 from callhub.errors import Refused, UnsupportedFeature
-from callhub.provider.capability import Capability, Feature, Support
+from callhub.provider.capability import Capability, Feature, Support, complete
 from callhub.provider.http import Request, Response
 from callhub.provider.settings import Settings
 
@@ -67,7 +67,7 @@ class Provider(ABC, Generic[S]):
         title: the vendor's name as people write it.
         requires: the callhub versions it is made for, such as ``">=0.1,<0.2"``.
         settings_type: the model of its settings.
-        capabilities: every `Feature`, and who supplies it.
+        capabilities: every `Feature`, and who supplies it; one that isn't there is not available.
         statuses: every status word of the vendor's, and what it means.
         refusals: answers that prove that nothing was done, by HTTP status and vendor code
             (None: whatever the code). Any other answer to a request that dials is *maybe*.
@@ -88,6 +88,11 @@ class Provider(ABC, Generic[S]):
     operations: ClassVar[tuple[str, ...]] = ()
     page_limit: ClassVar[int | None] = None
     pickup_delay: ClassVar[timedelta | None] = None
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        if "capabilities" in vars(cls):
+            cls.capabilities = complete(cls.capabilities)
 
     def __init__(self, settings: S) -> None:
         self.settings = settings

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 class Support(StrEnum):
@@ -73,3 +77,11 @@ def supplied(note: str = "") -> Capability:
 def missing(instead: str) -> Capability:
     """Nobody does it; `instead` says in a sentence what to do."""
     return Capability(Support.NOT_AVAILABLE, instead)
+
+
+UNDECLARED = missing("The plugin says nothing of it: it may be older than this callhub.")
+
+
+def complete(declared: Mapping[Feature, Capability]) -> dict[Feature, Capability]:
+    """Give a table of every feature, so that a plugin may be older than a feature."""
+    return {feature: declared.get(feature, UNDECLARED) for feature in Feature}
