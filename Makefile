@@ -7,7 +7,7 @@ pip-says = $(BIN)/pip config list | sed -n "s/^[^=]*\.$(1)='\(.*\)'$$/\1/p" | he
 uv = UV_DEFAULT_INDEX="$${UV_DEFAULT_INDEX:-$$($(call pip-says,index-url))}" \
      SSL_CERT_FILE="$${SSL_CERT_FILE:-$$($(call pip-says,cert))}" $(BIN)/uv
 
-.PHONY: demo test test-long check lock clean
+.PHONY: demo test test-long bench check lock clean
 
 demo: $(VENV)/.ready
 	@$(BIN)/callhub demo
@@ -17,6 +17,9 @@ test: $(VENV)/.ready
 
 test-long: $(VENV)/.ready
 	$(BIN)/pytest -n 2 --timeout 600 --hypothesis-profile long
+
+bench: $(VENV)/.ready
+	@$(BIN)/python -m benchmarks
 
 check: $(VENV)/.ready
 	$(BIN)/ruff check

@@ -111,12 +111,15 @@ class Record:
 
 
 @dataclass(frozen=True, slots=True)
-class Namespace(LedgerOp[str]):
-    """Tell the ledger's namespace, from which vendors' keys are derived."""
+class Standing:
+    """What stands under a key, and the ledger's namespace, from which vendors' keys are derived."""
+
+    namespace: str
+    record: Record | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class FindByKey(LedgerOp["Record | None"]):
+class FindByKey(LedgerOp[Standing]):
     """Find the intent of an idempotency key."""
 
     key: str

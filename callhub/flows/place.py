@@ -26,7 +26,6 @@ from callhub.flows.effects import (
     Claim,
     FindById,
     FindByKey,
-    Namespace,
     NewId,
     Now,
     Settle,
@@ -48,7 +47,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from callhub.flows.context import Context, Link
-    from callhub.flows.effects import Record
+    from callhub.flows.effects import Record, Standing
     from callhub.model.call import CallRequest
     from callhub.provider.base import Flow
     from callhub.provider.http import Fault
@@ -100,10 +99,10 @@ def place(context: Context, request: CallRequest) -> Steps[Call]:
     key, document = yield from _identify(request)
     seconds = request.timeout if isinstance(request.timeout, int | float) else 0
     deadline = (yield from ask(Ticks())) + seconds
-    record = yield from _standing(key, document, deadline)
-    if record is not None and not _free(record):
-        return _given_back(record)
-    intent = yield from _prepare(context, replace(request, idempotency_key=key), document, record, deadline)
+    standing = yield from _standing(key, document, deadline)
+    if standing.record is not None and not _free(standing.record):
+        return _given_back(standing.record)
+    intent = yield from _prepare(context, replace(request, idempotency_key=key), document, standing, deadline)
     return (yield from _try_until_settled(intent, key))
 
 
@@ -117,19 +116,20 @@ def _identify(request: CallRequest) -> Steps[tuple[str, str]]:
     return key, intake.document(request)
 
 
-def _standing(key: str, document: str, deadline: float) -> Steps[Record | None]:
+def _standing(key: str, document: str, deadline: float) -> Steps[Standing]:
     """Find what stands under the key, once nobody is placing it any more."""
     while True:
-        record = yield from ask(FindByKey(key))
+        standing = yield from ask(FindByKey(key))
+        record = standing.record
         if record is None:
-            return None
+            return standing
         if record.document != document:
             raise Conflict(
                 "another request stands under this idempotency_key: use one key for one intended call",
                 call=record.call,
             )
         if not record.leased or (yield from ask(Ticks())) >= deadline:
-            return record
+            return standing
         yield from ask(Sleep(LOOK_AGAIN))
 
 
@@ -152,20 +152,20 @@ def _given_back(record: Record) -> Call:
 
 
 def _prepare(
-    context: Context, request: CallRequest, document: str, record: Record | None, deadline: float
+    context: Context, request: CallRequest, document: str, standing: Standing, deadline: float
 ) -> Steps[_Intent]:
     """Validate everything, and give what goes out; nothing has been written or sent."""
     now = yield from ask(Now())
     link = context.link(request.provider)
     contact, request = yield from _with_contact(context, link, request)
-    vendor_key = yield from _vendor_key(request.idempotency_key or "", record.generation if record else 0)
+    vendor_key = _vendor_key(standing, request.idempotency_key or "")
     order, found = routing.order(link.provider, request, contact, context.scripts, vendor_key)
     strangers = sorted(set(request.extras) - set(context.links)) if isinstance(request.extras, dict) else []
     found += [Problem("extras", f"{name!r} is no configured provider") for name in strangers]
     reject([*intake.problems(request, now, context.numbers), *found], link.provider.name)
     call = _first_state(link.provider.name, request, contact, (yield from ask(NewId())))
     intent = _Intent(link, order, replace(call, created_at=now), document, deadline, now)
-    intent.follow(record)
+    intent.follow(standing.record)
     return intent
 
 
@@ -183,10 +183,10 @@ def _with_contact(
     return contact, replace(request, to=request.to if request.to is not None else contact.phone)
 
 
-def _vendor_key(key: str, generation: int) -> Steps[str]:
+def _vendor_key(standing: Standing, key: str) -> str:
     """Derive the vendor's idempotency key: never from the attempt, the clock or the process."""
-    namespace = yield from ask(Namespace())
-    digest = hashlib.sha256("\x00".join((namespace, key, str(generation))).encode()).hexdigest()
+    generation = standing.record.generation if standing.record else 0
+    digest = hashlib.sha256("\x00".join((standing.namespace, key, str(generation))).encode()).hexdigest()
     return f"callhub-{digest[:40]}"
 
 
@@ -214,7 +214,7 @@ def _try_until_settled(intent: _Intent, key: str) -> Steps[Call]:
         flow = intent.link.provider.create_call(intent.order)
         request = yield from _up_to_dial(intent, flow)
         if not (yield from _claim(intent, request)):
-            record = yield from _standing(key, intent.document, intent.deadline)
+            record = (yield from _standing(key, intent.document, intent.deadline)).record
             if record is not None and not _free(record):
                 return _given_back(record)
             intent.follow(record)

@@ -80,8 +80,6 @@ class Ledger:
         """
         try:
             opened = self._open()
-            if isinstance(operation, effects.Namespace):
-                return opened.facts["namespace"]  # type: ignore[return-value] # Namespace is a LedgerOp[str]
             engine = opened.writer if isinstance(operation, _WRITES) else opened.reader
             with opened.turn, engine.begin() as connection:
                 answer: T = self._table[type(operation)](connection, operation)
@@ -129,8 +127,9 @@ class Ledger:
 
     # reading
 
-    def _find_by_key(self, connection: Connection, wanted: effects.FindByKey) -> effects.Record | None:
-        return _first(connection, sql.BY_KEY, {"key": wanted.key})
+    def _find_by_key(self, connection: Connection, wanted: effects.FindByKey) -> effects.Standing:
+        found = _first(connection, sql.BY_KEY, {"key": wanted.key})
+        return effects.Standing(self._open().facts["namespace"], found)
 
     def _find_by_id(self, connection: Connection, wanted: effects.FindById) -> effects.Record | None:
         return _first(connection, sql.BY_ID, {"id": wanted.id})

@@ -144,7 +144,8 @@ def _json_fault(value: object) -> str | None:
     if not isinstance(value, Mapping):
         return "must be a dict"
     try:
-        json.dumps(value, allow_nan=False)
+        if value:
+            json.dumps(value, allow_nan=False)
     except (TypeError, ValueError):
         return "holds a value that can't be written as JSON"
     return None

@@ -5,8 +5,11 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
+
+import msgspec
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -86,9 +89,10 @@ class Response:
 
 def to_json(value: Any) -> bytes:
     """Encode compactly and in the given order, so that one input always gives the same bytes."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
+    return msgspec.json.encode(value)
 
 
+@lru_cache(maxsize=128)
 def path(*segments: str) -> str:
     """Join segments into a path, each one escaped: ``path("api", "calls", "a b")``."""
     return "/" + "/".join(quote(segment, safe="") for segment in segments)

@@ -1,0 +1,1 @@
+"""What callhub costs, as ratios against a baseline in the same run."""
