@@ -1,0 +1,192 @@
+"""What a doctor finds out: settings, ledger, plugins, vendors."""
+
+from __future__ import annotations
+
+import os
+import platform
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
+
+import callhub
+from callhub import config
+from callhub.errors import CallhubError, Refused, Unreachable
+from callhub.hub.setup import ledger_url
+from callhub.ledger.engine import where
+from callhub.policy.scripts import ScriptMap
+from callhub.provider import registry
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from callhub.config import HubSettings
+    from callhub.provider.base import Provider
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One setting of a provider's; its value is never kept.
+
+    Attributes:
+        set_by: the environment variable, the file, both or neither.
+    """
+
+    name: str
+    variable: str
+    description: str
+    required: bool
+    set_by: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """One provider: installed, configured, or both.
+
+    Attributes:
+        problem: what keeps it from being used: plugin, settings, or what its vendor said.
+        reachable: whether the vendor answered; None where it wasn't asked.
+        accepted: whether it accepted the key; None where that can't be told.
+    """
+
+    name: str
+    title: str
+    configured: bool
+    wanted: bool
+    settings: tuple[Setting, ...] = ()
+    base_url: str | None = None
+    problem: str | None = None
+    reachable: bool | None = None
+    accepted: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """Everything that was found out."""
+
+    callhub: str
+    python: str
+    file: str
+    file_found: bool
+    file_problem: str | None
+    ledger: str
+    ledger_problem: str | None
+    scripts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    scripts_problem: str | None = None
+    providers: tuple[Checked, ...] = ()
+
+    @property
+    def set_up(self) -> bool:
+        """Tell whether any provider is configured."""
+        return any(each.configured for each in self.providers)
+
+    @property
+    def well(self) -> bool:
+        """Tell whether nothing is wrong."""
+        problems = [self.file_problem, self.ledger_problem, self.scripts_problem]
+        problems += [each.problem for each in self.providers]
+        return self.set_up and not any(problems)
+
+
+def examine(wanted: Sequence[str] = ()) -> Findings:
+    """Find everything out; `wanted` names providers that are looked at even if they aren't configured.
+
+    Raises:
+        UnknownProvider: a wanted one isn't installed.
+    """
+    for name in set(wanted) - set(registry.installed()):
+        registry.load(name)
+    settings, file_problem = _settings()
+    ledger, ledger_problem = _ledger(settings)
+    scripts, scripts_problem = _scripts(settings)
+    return Findings(
+        callhub=version("callhub"),
+        python=platform.python_version(),
+        file=str(config.config_file()),
+        file_found=config.config_file().is_file(),
+        file_problem=file_problem,
+        ledger=ledger,
+        ledger_problem=ledger_problem,
+        scripts=scripts,
+        scripts_problem=scripts_problem,
+        providers=_providers(settings, wanted),
+    )
+
+
+def _settings() -> tuple[HubSettings, str | None]:
+    try:
+        return config.read(), None
+    except CallhubError as error:
+        return config.HubSettings.model_construct(), str(error)
+
+
+def _ledger(settings: HubSettings) -> tuple[str, str | None]:
+    try:
+        place = where(ledger_url(settings.ledger))
+        with callhub.Hub(ledger=settings.ledger) as hub:
+            next(iter(hub.calls.history()), None)
+    except CallhubError as error:
+        return settings.ledger or "", str(error)
+    return place, None
+
+
+def _scripts(settings: HubSettings) -> tuple[dict[str, tuple[str, ...]], str | None]:
+    try:
+        targets = ScriptMap.of(settings.scripts).targets
+    except CallhubError as error:
+        return {}, str(error)
+    named = {name: tuple(sorted(by_provider)) for name, by_provider in targets.items()}
+    strangers = sorted({each for names in named.values() for each in names} - set(registry.installed()))
+    return named, f"not installed: {', '.join(strangers)}" if strangers else None
+
+
+def _providers(settings: HubSettings, wanted: Sequence[str]) -> tuple[Checked, ...]:
+    configured = config.named_providers(settings)
+    names = sorted({*configured, *registry.installed()})
+    with ThreadPoolExecutor(max(1, len(names))) as pool:
+        checks = [
+            pool.submit(_provider, name, settings.providers.get(name, {}), name in configured, name in wanted)
+            for name in names
+        ]
+        return tuple(check.result() for check in checks)
+
+
+def _provider(name: str, given: Mapping[str, Any], configured: bool, wanted: bool) -> Checked:  # noqa: FBT001
+    try:
+        kind = registry.load(name)
+    except CallhubError as error:
+        return Checked(name, name, configured, wanted, problem=str(error))
+    facts: dict[str, Any] = {"settings": _set(kind, given)}
+    if configured:
+        facts |= _asked(name, given)
+    return Checked(name, kind.title, configured, wanted, **facts)
+
+
+def _set(kind: type[Provider[Any]], given: Mapping[str, Any]) -> tuple[Setting, ...]:
+    found = []
+    for name, info in kind.settings_type.model_fields.items():
+        variable = config.variable(kind.name, name)
+        by = ((variable, variable in os.environ), (str(config.config_file()), name in given))
+        set_by = tuple(place for place, is_set in by if is_set)
+        found.append(Setting(name, variable, info.description or "", info.is_required(), set_by))
+    return tuple(sorted(found, key=lambda each: not each.required))
+
+
+def _asked(name: str, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Ask a vendor for a list that is as short as can be; what it says tells about the key."""
+    try:
+        base_url = config.provider(name, given).settings.base_url
+    except CallhubError as error:
+        return {"problem": str(error)}
+    facts: dict[str, Any] = {"base_url": base_url, "reachable": True, "accepted": True}
+    try:
+        with callhub.Hub(providers={name: given}, ledger="sqlite://") as hub:
+            next(iter(hub.calls.list(provider=name, page_size=1)), None)
+    except Unreachable as error:
+        facts |= {"problem": str(error), "reachable": False, "accepted": None}
+    except Refused as error:
+        refused = isinstance(error, callhub.AuthenticationFailed)
+        facts |= {"problem": str(error), "accepted": False if refused else None}
+    except CallhubError as error:
+        facts |= {"problem": str(error), "reachable": None, "accepted": None}
+    return facts

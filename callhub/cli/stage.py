@@ -1,0 +1,141 @@
+"""How the demo looks: moving on a terminal, line by line elsewhere, and a table at the end."""
+
+from __future__ import annotations
+
+import time
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, TypeAlias
+
+from rich import box
+from rich.console import Group
+from rich.live import Live
+from rich.padding import Padding
+from rich.spinner import Spinner
+from rich.table import Table
+from rich.text import Text
+
+from callhub.cli import out
+from callhub.cli.show import attempts, span, values, vendors_word
+from callhub.model.call import Call
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from callhub.cli.rehearsal import Act
+
+Stage: TypeAlias = "Callable[[], object]"
+
+_LABEL = 14
+_NARROWEST, _WIDEST = 26, 44
+_ID = 36
+_STYLES = {"ended": "green", "failed": "red", "in_doubt": "red"}
+_NEXT = (
+    ("callhub sandbox", "the same sandboxes to write your own program against"),
+    ("callhub doctor", "what to set to call through a real vendor"),
+    ("callhub providers", "what each vendor can do"),
+)
+
+
+@contextmanager
+def silent() -> Iterator[Stage]:
+    """Show nothing."""
+    yield lambda: None
+
+
+@contextmanager
+def lit(acts: Sequence[Act], left_out: Mapping[str, str]) -> Iterator[Stage]:
+    """Show how the calls go; the stage is told each time that something may have changed."""
+    printer = out.console()
+    names = " and ".join(act.box.title for act in acts) or "nobody"
+    out.show(Text(f"One call through {names}, in sandboxes on this machine:\n"))
+    for name, reason in left_out.items():
+        out.say(f"{name} is left out: {reason}")
+    if not printer.is_terminal:
+        yield _Teller(acts).tell
+        return
+    spinner = Spinner("line")
+    with Live(_moving(acts, spinner), console=printer, refresh_per_second=10, transient=True) as live:
+        yield lambda: live.update(_moving(acts, spinner))
+
+
+class _Teller:
+    """Tells each change in a line."""
+
+    def __init__(self, acts: Sequence[Act]) -> None:
+        self._acts = acts
+        self._told: dict[str, int] = {}
+        self._start = time.monotonic()
+
+    def tell(self) -> None:
+        for act in self._acts:
+            for status in act.trail[self._told.get(act.box.name, 0) :]:
+                out.say(f"{time.monotonic() - self._start:5.1f} s  {act.box.title:<{_LABEL}}{status}")
+            self._told[act.box.name] = len(act.trail)
+
+
+def applaud(acts: Sequence[Act]) -> None:
+    """Show what came back side by side, that nothing rang twice, and where to go from here."""
+    room = max(1, (out.console().width - _LABEL) // (_NARROWEST + 2))
+    for start in range(0, len(acts), room):
+        together = acts[start : start + room]
+        width = min(_WIDEST, (out.console().width - _LABEL) // len(together) - 2)
+        out.show("", _table(together, width))
+    out.show(_again(acts))
+    rows = Table.grid(padding=(0, 2, 0, 0))
+    for command, meaning in _NEXT:
+        rows.add_row(Text(command, "bold"), meaning)
+    out.show(Text("\nNext:"), Padding(rows, (0, 0, 0, 2)))
+
+
+def _moving(acts: Sequence[Act], spinner: Spinner) -> Group:
+    table = Table.grid(padding=(0, 2, 0, 0))
+    for act in acts:
+        sign = spinner if act.call and not act.over else Text("·")
+        table.add_row(sign, Text(act.box.title, "bold"), _trail(act), "rang" if act.rang else "")
+    return Group(table)
+
+
+def _trail(act: Act) -> Text:
+    if act.problem:
+        return Text(out.clean(act.problem), "red")
+    parts = [Text(status, _STYLES.get(status, "")) for status in act.trail]
+    return Text(" → ").join(parts)
+
+
+def _table(acts: Sequence[Act], width: int) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold", show_edge=False)
+    table.add_column("", width=_LABEL - 1, style="dim")
+    for act in acts:
+        table.add_column(act.box.title, width=width, overflow="fold")
+    shown = [dict(_rows(act, width)) for act in acts]
+    for label in shown[0]:
+        table.add_row(label, *(Text(rows[label], _STYLES.get(rows[label], "")) for rows in shown))
+    return table
+
+
+def _rows(act: Act, width: int) -> Iterator[tuple[str, str]]:
+    call = act.call or Call(id="")
+    rows: dict[str, object] = {
+        "call": act.problem or call.id,
+        "status": call.status if act.call else None,
+        "vendor's word": vendors_word(call),
+        "outcome": call.outcome,
+        "number": call.to,
+        "duration": span(call.duration),
+        "answered by": call.answered_by,
+        "results": values(call.results),
+        "attempts": attempts(call),
+        "phone rang": f"{act.rang} time{'' if act.rang == 1 else 's'}",
+    }
+    for label, value in rows.items():
+        yield label, out.clean(value)
+    if width < _ID and not act.problem:
+        yield "call", call.id.replace("-", "-\n", 3).replace("-\n", "-", 2)
+
+
+def _again(acts: Sequence[Act]) -> Text:
+    """Say what the second requests did, as it was counted."""
+    counts = ", ".join(f"{act.box.title} {act.rang}" for act in acts)
+    if all(act.replayed and act.rang == 1 for act in acts if act.call):
+        return Text(f"\nAsked again under the same keys: no phone rang twice ({counts}).", "green")
+    return Text(f"\nAsked again under the same keys, and not as promised ({counts}).", "bold red")
