@@ -213,6 +213,7 @@ def _try_until_settled(intent: _Intent, key: str) -> Steps[Call]:
         yield from keep_pace(intent.link, intent.deadline)
         flow = intent.link.provider.create_call(intent.order)
         request = yield from _up_to_dial(intent, flow)
+        yield from _in_time(intent)
         if not (yield from _claim(intent, request)):
             record = (yield from _standing(key, intent.document, intent.deadline)).record
             if record is not None and not _free(record):
@@ -243,6 +244,15 @@ def _up_to_dial(intent: _Intent, flow: Flow[Call]) -> Steps[Request]:
     remaining = intent.deadline - (yield from ask(Ticks()))
     yield from perform(intent.link, until_dial(), remaining)
     return found[0]
+
+
+def _in_time(intent: _Intent) -> Steps[None]:
+    """Refuse to dial when the time is up: there would be none to hear the answer."""
+    if (yield from ask(Ticks())) >= intent.deadline:
+        name = intent.link.provider.name
+        raise Unreachable(
+            "the timeout was used up before the call could be sent; nothing was dialled", provider=name
+        )
 
 
 def _claim(intent: _Intent, request: Request) -> Steps[bool]:

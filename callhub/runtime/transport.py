@@ -11,6 +11,7 @@ import ssl
 import sys
 import time
 from functools import lru_cache
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 import httpx2
@@ -70,6 +71,7 @@ class _Wire:
         self._given = client
         self._module = _module_of(client, self.client_name) if client is not None else httpx2
         self._own: dict[bool, Any] = {}
+        self._making = Lock()
         self._start = lru_cache(maxsize=128)(self._begin)  # parsing a URL costs a tenth of a request
 
     def _client(self, request: Request) -> Any:
@@ -77,6 +79,10 @@ class _Wire:
         if self._given is not None:
             return self._given
         fresh = request.dials and not request.repeatable
+        with self._making:
+            return self._own_client(fresh)
+
+    def _own_client(self, fresh: bool) -> Any:  # noqa: FBT001 - private, and named where it's used
         if fresh not in self._own:
             keep = 0 if fresh else CONNECTIONS
             limits = httpx2.Limits(
