@@ -7,7 +7,7 @@ pip-says = $(BIN)/pip config list | sed -n "s/^[^=]*\.$(1)='\(.*\)'$$/\1/p" | he
 uv = UV_DEFAULT_INDEX="$${UV_DEFAULT_INDEX:-$$($(call pip-says,index-url))}" \
      SSL_CERT_FILE="$${SSL_CERT_FILE:-$$($(call pip-says,cert))}" $(BIN)/uv
 
-.PHONY: demo test test-long bench check lock clean
+.PHONY: demo test test-long bench check docs lock clean
 
 demo: $(VENV)/.ready
 	@$(BIN)/callhub demo
@@ -28,6 +28,18 @@ check: $(VENV)/.ready
 	$(BIN)/lint-imports
 	$(BIN)/codespell
 	$(BIN)/validate-pyproject pyproject.toml
+	$(cog) --check --diff $(pages)
+	$(sphinx)
+
+# Tables, diagrams and help that the pages hold are made from the code; then the pages are built.
+pages := $(wildcard README.md docs/*.md docs/*.svg docs/providers/*.md providers/*/README.md)
+cog := $(BIN)/cog -P -I docs -p "import generated" --verbosity=1
+sphinx := $(BIN)/sphinx-build -q -W -n docs docs/_build
+
+docs: $(VENV)/.ready
+	$(cog) -r $(pages)
+	$(sphinx)
+	@echo "Open docs/_build/index.html"
 
 # Keeps the pins that still fit; `make lock LOCK=--upgrade` moves them to today's releases.
 lock: $(VENV)/.uv
