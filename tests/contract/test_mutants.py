@@ -18,6 +18,8 @@ from callhub.provider.capability import Feature, native
 from callhub.testing import ProviderContract
 from callhub_aicaller import AICaller
 from callhub_aicaller import tables as aicaller_tables
+from callhub_aicaller.provider import AICallerSettings
+from callhub_aicaller.sandbox import AICallerSandbox
 from callhub_erzycall import ErzyCall, tables
 from tests.contract import test_aicaller_contract, test_erzycall_contract
 
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
     from callhub.provider.base import Flow
     from callhub.provider.http import Response
     from callhub.provider.order import CallFilter, Order, Page
+    from callhub.provider.sandbox import Answer, Hit, SandboxClock
 
 
 T = TypeVar("T")
@@ -243,6 +246,29 @@ class ShortensTheId(ErzyCall):
         return msgspec.structs.replace(call, id=call.provider_call_id)
 
 
+class Unguarded(AICallerSandbox):
+    def handle(self, hit: Hit) -> Answer:
+        return super().handle(replace(hit, headers={**hit.headers, "aicaller-api-key": "any"}))
+
+
+class LetsAnyoneIn(AICaller):
+    @classmethod
+    def sandbox(cls, clock: SandboxClock) -> Unguarded:
+        return Unguarded(clock)
+
+
+class KnowsNoHaste(AICaller):
+    refusals = {key: kind for key, kind in aicaller_tables.REFUSALS.items() if key != (429, None)}
+
+
+class UndescribedSettings(AICallerSettings):
+    retries: int = 3
+
+
+class KeepsQuietAboutSettings(AICaller):
+    settings_type = UndescribedSettings
+
+
 class PromisesAnOperation(ErzyCall):
     operations = ("list_moods",)
 
@@ -316,6 +342,9 @@ CAUGHT_BY: Mapping[type[ErzyCall | AICaller], str] = {
     BatchByPlace: "test_batch_dials_with_exactly_one_request",
     AnnouncesNoPages: "test_pages_are_declared",
     ShortensTheId: "test_a_created_call_is_read",
+    LetsAnyoneIn: "test_the_sandbox_asks_for_the_key",
+    KnowsNoHaste: "test_the_sandbox_refuses_as_the_table_says",
+    KeepsQuietAboutSettings: "test_settings_are_described",
     PromisesAnOperation: "test_own_operations_exist",
     QuotesTheAnswer: "test_an_unreadable_answer_is_not_quoted",
     NumberInThePath: "test_numbers_are_in_no_repr",

@@ -45,6 +45,12 @@ class CapabilityTests(Harness):
         ]
         expect(not silent, f"capabilities must say what to do instead of: {silent}")
 
+    def test_settings_are_described(self) -> None:
+        """Each setting says what it is: the table of settings is made from that."""
+        fields = self.provider_type.settings_type.model_fields
+        silent = [name for name, field in fields.items() if not field.description]
+        expect(not silent, f"settings_type must describe {silent}: Field(…, description=…)")
+
     def test_fields_are_carried_or_refused(self) -> None:
         """Each field of an order changes the request, or the table says that it can't be carried."""
         for field, (one, other) in VARIANTS.items():

@@ -48,12 +48,14 @@ class Driven:
 
 def expect(holds: object, sentence: str) -> None:
     """Fail with a sentence that tells the author what to change."""
+    __tracebackhide__ = True
     if not holds:
         fail(sentence)
 
 
 def fail(sentence: str) -> NoReturn:
     """Fail with a sentence that tells the author what to change."""
+    __tracebackhide__ = True
     raise AssertionError(sentence)
 
 

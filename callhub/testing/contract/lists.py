@@ -24,6 +24,7 @@ class ListTests(Harness):
     def test_every_call_is_listed_once(self) -> None:
         """All pages together hold each call once, and there is a last page."""
         provider, sandbox, _ = self.vendor()
+        self._listed(provider, sandbox, CallFilter(), 2)  # works before anything is placed
         placed = self._placed(provider, sandbox)
         listed = self._listed(provider, sandbox, CallFilter(), 2)
         found = [call.provider_call_id for call in listed if call.provider_call_id in placed]

@@ -7,7 +7,7 @@ from typing import Any
 
 from callhub.model.lifecycle import CallStatus
 from callhub.provider.sandbox import PERSONAS
-from callhub.testing.contract.harness import Harness, changed, expect, fail, leaves, places
+from callhub.testing.contract.harness import MARK, Harness, changed, expect, fail, leaves, places
 
 NEW_WORD = "a-word-nobody-knows"
 STRANGE = (None, {"strange": [1]}, [1], 7, 1e300, True, "strange")
@@ -27,9 +27,12 @@ class ReadingTests(Harness):
         )
         expect(not call.terminal and call.outcome is None, "a call that was just created can't be over")
         expect(isinstance(call.raw, dict), "Call.raw must be the vendor's object: give Call a Source")
+        said = any(places(call.raw, MARK))
+        expect(not said or call.to == MARK, "Call.to must hold the number, for the vendor tells it")
 
     def test_every_documented_word_is_mapped(self) -> None:
         """Each word of `statuses` is read as the table says, and kept."""
+        expect(self.provider_type.statuses, "statuses is empty: list every status word of the vendor's")
         provider, sandbox, _ = self.vendor()
         call, body, answer = self.read_back(provider, sandbox)
         read_words = set()

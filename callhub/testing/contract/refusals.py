@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import httpx2
 
-from callhub.errors import CallhubError, Refused
+from callhub.errors import CallhubError, RateLimited, Refused
 from callhub.policy import verdict
 from callhub.policy.verdict import Verdict
 from callhub.provider.capability import Feature, Support
@@ -25,6 +25,11 @@ class RefusalTests(Harness):
 
     def test_the_table_lists_only_what_can_prove_a_no(self) -> None:
         """Statuses that leave the outcome open are not in `refusals`, and every kind is a refusal."""
+        expect(
+            self.provider_type.refusals,
+            "refusals is empty, so that even a wrong key would leave a call in doubt: list the answers by "
+            "which the vendor's documents say that nothing was done",
+        )
         open_ended = sorted({status for status, _ in self.provider_type.refusals if status in NEVER_A_PROOF})
         expect(not open_ended, f"refusals lists {open_ended}: after such an answer the call may exist")
         bare_conflict = (409, None) in self.provider_type.refusals and self._idempotent
@@ -52,7 +57,26 @@ class RefusalTests(Harness):
                 fail(f"read_error raised {type(error).__name__} for the body {body[:20]!r}")
         for status, code in provider.refusals:
             told = provider.read_error(Response(status, {}, self.error_body(code))).code
-            expect(code is None or told == code, f"read_error should find the code {code}; it found {told}")
+            expect(
+                code is None or told == code,
+                f"read_error should find the code {code} in what error_body of this test writes, and that "
+                f"must be an error in the vendor's form; it found {told}",
+            )
+
+    def test_the_sandbox_refuses_as_the_table_says(self) -> None:
+        """What the sandbox answers to a bad request, to haste and on a bad day is judged as such."""
+        provider, sandbox, _ = self.vendor()
+        for name, status, wanted in (
+            ("refusal", 400, Refused),
+            ("rate_limited", 429, RateLimited),
+            ("internal_error", 500, None),
+        ):
+            answer: Response = getattr(sandbox, name)()
+            expect(answer.status == status, f"the sandbox's {name}() must answer {status}")
+            judged = verdict.refusal(provider, status, provider.read_error(answer).code)
+            right = judged is None if wanted is None else judged and issubclass(judged, wanted)
+            should = f"should list it as {wanted.__name__}" if wanted else "must not list it"
+            expect(right, f"the sandbox's {name}() answers {status}; refusals {should}, not as {judged}")
 
     def test_every_listed_refusal_is_raised_and_frees_the_key(self) -> None:
         """Through a whole hub: the listed error, dialed "no", and the intent can be tried again."""

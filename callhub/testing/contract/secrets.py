@@ -5,8 +5,11 @@ from __future__ import annotations
 import traceback
 from typing import TYPE_CHECKING
 
+from callhub.errors import AuthenticationFailed
 from callhub.policy import verdict
 from callhub.provider.http import Response
+from callhub.provider.order import CallFilter
+from callhub.provider.sandbox import Hit
 from callhub.testing.contract.harness import MARK, Harness, expect
 
 if TYPE_CHECKING:
@@ -37,6 +40,20 @@ class SecretTests(Harness):
         }
         leaks = [where for where, text in shown.items() if key in text]
         expect(not leaks, f"the api_key shows in {leaks}: keep it a SecretStr, and only in authorization()")
+
+    def test_the_sandbox_asks_for_the_key(self) -> None:
+        """Without the key the sandbox answers as the vendor does to a wrong one."""
+        provider, sandbox, _ = self.vendor()
+        lost = sandbox.handle(Hit("GET", "/")).response
+        expect(not lost.ok, f"the sandbox answers GET / without a key with {lost.status}")
+        request = next(provider.list_calls(CallFilter(), None, 5))
+        answer = sandbox.handle(Hit.of(request.method, request.path, {}, b"")).response
+        judged = verdict.refusal(provider, answer.status, provider.read_error(answer).code)
+        expect(
+            judged is AuthenticationFailed,
+            f"without the key the sandbox must give an answer that refusals lists as AuthenticationFailed; "
+            f"it gave {answer.status}, which is listed as {judged}",
+        )
 
     def test_numbers_are_in_no_repr(self) -> None:
         """Neither requests nor calls show the number that is called."""
