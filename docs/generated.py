@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import inspect
+import io
+import os
 import re
 import tomllib
 from collections import defaultdict
+from contextlib import redirect_stdout
 from enum import Enum
 from importlib import import_module
 from pathlib import Path
@@ -14,6 +17,8 @@ from typing import TYPE_CHECKING, Any
 from pydantic import SecretStr
 
 from callhub import config, errors
+from callhub.cli.failures import MEANINGS
+from callhub.cli.run import make_app, run
 from callhub.flows import effects
 from callhub.model import lifecycle
 from callhub.model.lifecycle import CallOutcome, CallStatus
@@ -25,11 +30,13 @@ from callhub.provider.http import Response, to_json
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
+    from cyclopts import App
     from pydantic.fields import FieldInfo
 
     from callhub.model.call import Call
     from callhub.provider.base import Provider
 
+os.environ["COLUMNS"] = "90"  # however wide the terminal is
 ROOT = Path(__file__).parents[1]
 MARKS = {Support.NATIVE: "yes", Support.CALLHUB: "by callhub", Support.NOT_AVAILABLE: "no"}
 NO_METHOD_YET = {Feature.CREATE_BATCH}  # a plugin can do it, and no method of a hub asks for it
@@ -322,6 +329,36 @@ def choices(name: str) -> str:
     """Show what an emulator has chosen where its vendor's documents are silent."""
     about = inspect.getdoc(_package(vendors()[name], "sandbox")) or ""
     return "```{eval-rst}\n" + about.partition("\n\n")[2] + "\n```"
+
+
+# command line
+
+
+def help_texts() -> str:
+    """Show the help of every command, the groups before their own."""
+    return "\n".join(_help(words) for words in commands(make_app()))
+
+
+def commands(app: App, *words: str) -> Iterator[tuple[str, ...]]:
+    """Name every command, as the words that call it."""
+    yield words
+    for name in app:
+        if not name.startswith("-"):
+            yield from commands(app[name], *words, name)
+
+
+def _help(words: tuple[str, ...]) -> str:
+    printed = io.StringIO()
+    with redirect_stdout(printed):
+        run([*words, "--help"])
+    lines = "\n".join(line.rstrip() for line in printed.getvalue().strip().splitlines())
+    heading = "##" + "#" * (len(words) > 1)
+    return f"\n{heading} {' '.join(('callhub', *words))}\n\n```text\n{lines}\n```\n"
+
+
+def exit_codes() -> str:
+    """Show what the exit codes mean."""
+    return table("Code|Meaning", ((code(int(each)), meaning) for each, meaning in MEANINGS.items()))
 
 
 # reference
