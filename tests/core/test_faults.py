@@ -257,7 +257,6 @@ def test_rate_limits_without_end_are_given_up(hub: Any, vendor: Vendor) -> None:
     assert len(vendor.posts) == 4
 
 
-@pytest.mark.xfail(strict=True, raises=OverflowError, reason="defect overflow: escapes as OverflowError")
 @pytest.mark.parametrize("wait", ["1" + "0" * 14, "1" + "0" * 400])
 def test_a_retry_after_beyond_all_measure(hub: Any, vendor: Vendor, wait: str) -> None:
     vendor.rig(limited(vendor, retry_after=wait))
@@ -268,7 +267,6 @@ def test_a_retry_after_beyond_all_measure(hub: Any, vendor: Vendor, wait: str) -
 # One deadline over everything
 
 
-@pytest.mark.xfail(strict=True, reason="defect deadline: dialled although its time was up")
 def test_a_call_whose_time_is_up_before_it_is_dialled_is_not_dialled(
     side: Side, world: World, erzycall: Vendor
 ) -> None:
@@ -565,7 +563,6 @@ def test_a_bug_after_the_2xx_leaves_the_call_in_doubt(
     assert erzycall.live() == {NUMBER: 1}
 
 
-@pytest.mark.xfail(strict=True, raises=AssertionError, reason="defect nameless: the error names no provider")
 def test_a_bug_after_the_2xx_is_the_named_vendors(side: Side, rogue_providers: dict[str, Any]) -> None:
     with pytest.raises(OutcomeUnknown) as caught:
         side.hub(providers=rogue_providers).calls.create(**rogue(rogues.FailsAfter))
@@ -592,9 +589,6 @@ def test_what_fails_before_the_dial_dials_nothing(
     assert hub.calls.create(**rogue(rogues.DialsFirst)).attempts[0].verdict == "accepted"
 
 
-@pytest.mark.xfail(
-    strict=True, reason="defect 1: an error after the dial isn't thrown into the plugin's flow"
-)
 def test_a_plugin_may_tolerate_what_fails_after_the_dial(
     side: Side, erzycall: Vendor, rogue_providers: dict[str, Any]
 ) -> None:
@@ -642,9 +636,6 @@ def test_a_bug_on_the_answer_is_never_a_no(
     assert erzycall.live() == {NUMBER: 1}
 
 
-@pytest.mark.xfail(
-    strict=True, reason="defect 1: a plugin's bug on the answer escapes as it is, without dialed"
-)
 @pytest.mark.parametrize("kind", [rogues.CantReadErrors, rogues.CantReadLimits])
 def test_a_bug_on_the_answer_is_an_unknown_outcome(
     side: Side, erzycall: Vendor, rogue_providers: dict[str, Any], kind: type[ErzyCall]
