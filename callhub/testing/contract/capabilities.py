@@ -39,11 +39,15 @@ class CapabilityTests(Harness):
         undeclared = [feature.name for feature in Feature if table[feature] is UNDECLARED]
         expect(not undeclared, f"capabilities lacks {', '.join(f'Feature.{name}' for name in undeclared)}")
         silent = [
-            str(feature)
+            feature.name
             for feature, capability in self.provider_type.capabilities.items()
             if capability.support is Support.NOT_AVAILABLE and not capability.note
         ]
-        expect(not silent, f"capabilities must say what to do instead of: {silent}")
+        expect(
+            not silent,
+            f"capabilities says missing() without what to do instead, of {', '.join(silent)}: "
+            "let it be native(), supplied() or missing('What to do instead.')",
+        )
 
     def test_settings_are_described(self) -> None:
         """Each setting says what it is: the table of settings is made from that."""
