@@ -20,6 +20,7 @@ from callhub.cli.commands import (
     demo,
     doctor,
     help,  # noqa: A004 - the command's name
+    new_provider,
     providers,
     sandbox,
     scripts,
@@ -35,7 +36,7 @@ _GROUPS = {
     "Try it, without an account": (demo.app, sandbox.app),
     "Calls": (call.app, calls.app),
     "At the vendors": (contacts.app, scripts.app, webhooks.app),
-    "Set-up": (providers.app, doctor.app, help.app),
+    "Set-up": (providers.app, doctor.app, new_provider.app, help.app),
 }
 
 
