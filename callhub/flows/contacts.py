@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from callhub.errors import ConfigurationError, InvalidRequest
 from callhub.flows.context import split_id
 from callhub.flows.effects import NewId, ask
-from callhub.flows.exchange import perform
+from callhub.flows.exchange import TIMEOUT, perform
 from callhub.policy import numbers
 from callhub.provider.capability import Feature
 
@@ -39,10 +39,10 @@ def create(context: Context, provider: str | None, contact: Contact) -> Steps[Co
     return (yield from perform(link, link.provider.create_contact(contact, key)))
 
 
-def get(context: Context, contact_id: str) -> Steps[Contact]:
+def get(context: Context, contact_id: str, timeout: float = TIMEOUT) -> Steps[Contact]:
     """Read a contact."""
     link, bare = _entry(context, contact_id)
-    return (yield from perform(link, link.provider.get_contact(bare)))
+    return (yield from perform(link, link.provider.get_contact(bare), timeout))
 
 
 def page(

@@ -39,11 +39,22 @@ def perform(link: Link, flow: Flow[T], timeout: float = TIMEOUT) -> Steps[T]:
         CallhubError: the vendor refused, wasn't reachable or made no sense; `dialed` is "no".
     """
     deadline = (yield from ask(Ticks())) + timeout
-    step = advance(link.provider, partial(next, flow))
-    while isinstance(step, Request):
-        step = yield from _answer(link, flow, step, deadline)
+    step = yield from drive(link, flow, advance(link.provider, partial(next, flow)), deadline)
+    if isinstance(step, Request):
+        raise ConfigurationError(
+            f"{link.provider.title}: this operation may not dial", provider=link.provider.name
+        )
     result: T = step.value
     return result
+
+
+def drive(
+    link: Link, flow: Flow[Any], step: Request | Done[Any], deadline: float
+) -> Steps[Request | Done[Any]]:
+    """Go on with a plugin's flow from one of its steps, until it ends or wants to dial."""
+    while isinstance(step, Request) and not step.dials:
+        step = yield from _answer(link, flow, step, deadline)
+    return step
 
 
 def advance(
@@ -117,10 +128,6 @@ def _answer(link: Link, flow: Flow[Any], request: Request, deadline: float) -> S
 
 
 def _answered(link: Link, request: Request, deadline: float) -> Steps[Response]:
-    if request.dials:
-        raise ConfigurationError(
-            f"{link.provider.title}: this operation may not dial", provider=link.provider.name
-        )
     tried = 0
     while True:
         yield from keep_pace(link, deadline)

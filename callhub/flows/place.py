@@ -20,7 +20,14 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from callhub.errors import CallhubError, Conflict, LedgerError, OutcomeUnknown, Unreachable
+from callhub.errors import (
+    CallhubError,
+    ConfigurationError,
+    Conflict,
+    LedgerError,
+    OutcomeUnknown,
+    Unreachable,
+)
 from callhub.flows import contacts
 from callhub.flows.effects import (
     Claim,
@@ -34,7 +41,7 @@ from callhub.flows.effects import (
     Ticks,
     ask,
 )
-from callhub.flows.exchange import Done, advance, error_of, keep_pace, perform, send, wait_to_retry
+from callhub.flows.exchange import Done, advance, drive, error_of, keep_pace, send, wait_to_retry
 from callhub.model.call import Attempt, Call, as_of, merged
 from callhub.model.contact import Contact
 from callhub.model.lifecycle import CallOutcome, CallStatus
@@ -157,7 +164,7 @@ def _prepare(
     """Validate everything, and give what goes out; nothing has been written or sent."""
     now = yield from ask(Now())
     link = context.link(request.provider)
-    contact, request = yield from _with_contact(context, link, request)
+    contact, request = yield from _with_contact(context, link, request, deadline)
     vendor_key = _vendor_key(standing, request.idempotency_key or "")
     order, found = routing.order(link.provider, request, contact, context.scripts, vendor_key)
     strangers = sorted(set(request.extras) - set(context.links)) if isinstance(request.extras, dict) else []
@@ -170,14 +177,15 @@ def _prepare(
 
 
 def _with_contact(
-    context: Context, link: Link, request: CallRequest
+    context: Context, link: Link, request: CallRequest, deadline: float
 ) -> Steps[tuple[Contact | None, CallRequest]]:
     """Give the contact, read from its vendor's book where the call needs more than its id."""
     contact = request.contact
     if isinstance(contact, str) and ":" in contact:
         linked = routing.vendor_id(contact, link.provider.name)
-        known = Contact(id=contact) if linked and request.to else (yield from contacts.get(context, contact))
-        contact = known
+        remaining = deadline - (yield from ask(Ticks()))
+        enough = linked and request.to
+        contact = Contact(id=contact) if enough else (yield from contacts.get(context, contact, remaining))
     if not isinstance(contact, Contact):
         return None, request
     return contact, replace(request, to=request.to if request.to is not None else contact.phone)
@@ -233,17 +241,13 @@ def _try_until_settled(intent: _Intent, key: str) -> Steps[Call]:
 
 def _up_to_dial(intent: _Intent, flow: Flow[Call]) -> Steps[Request]:
     """Perform what comes before the dialling request, and give that request, unsent."""
-    found: list[Request] = []
-
-    def until_dial() -> Flow[None]:
-        step = next(flow)
-        while not step.dials:
-            step = flow.send((yield step))
-        found.append(step)
-
-    remaining = intent.deadline - (yield from ask(Ticks()))
-    yield from perform(intent.link, until_dial(), remaining)
-    return found[0]
+    provider = intent.link.provider
+    step = yield from drive(intent.link, flow, advance(provider, partial(next, flow)), intent.deadline)
+    if isinstance(step, Request):
+        return step
+    raise ConfigurationError(
+        f"{provider.title}: create_call yielded no Request that dials", provider=provider.name
+    )
 
 
 def _in_time(intent: _Intent) -> Steps[None]:
@@ -274,13 +278,19 @@ def _claim(intent: _Intent, request: Request) -> Steps[bool]:
 
 def _dial(intent: _Intent, flow: Flow[Call], request: Request) -> Steps[Call | CallhubError]:
     """Send the request that may ring a phone, once, and write down how it ended."""
+    provider = intent.link.provider
     timeout = max(0.001, intent.deadline - (yield from ask(Ticks())))
     try:
         answer = yield from send(intent.link, request, timeout)
         settled = yield from _judge(intent, flow, answer)
     except GeneratorExit:
         raise
-    except BaseException:  # cancelled, interrupted or a bug in the plugin: the vendor may have it
+    except OutcomeUnknown as error:
+        settled = error
+    except Exception as bug:  # noqa: BLE001 - whatever fails from here on, the vendor may have the call
+        said = f"{provider.title} has the request, and what came of it can't be read"
+        settled = OutcomeUnknown(f"{said} ({type(bug).__name__})", provider=provider.name)
+    except BaseException:  # cancelled or interrupted
         yield from _settle(intent, Verdict.MAYBE, "callhub was interrupted while the request was under way")
         raise
     if isinstance(settled, CallhubError):
@@ -292,29 +302,11 @@ def _judge(intent: _Intent, flow: Flow[Call], answer: Response | Fault) -> Steps
     provider = intent.link.provider
     if not isinstance(answer, Response) or not answer.ok:
         return (yield from error_of(provider, answer, dialled=True))
-    try:
-        step = advance(provider, partial(flow.send, answer), dialled=True)
-        if isinstance(step, Request):
-            step = Done((yield from perform(intent.link, _rest(flow, step))))
-    except OutcomeUnknown as error:
-        return error
-    except Exception as bug:  # noqa: BLE001 - the vendor has accepted: whatever fails here, it may ring
-        return OutcomeUnknown(
-            f"{provider.title} accepted, and reading its answer failed: {type(bug).__name__}"
-        )
-    if isinstance(step.value, Call) and step.value.provider_call_id:
+    step = advance(provider, partial(flow.send, answer), dialled=True)
+    step = yield from drive(intent.link, flow, step, intent.deadline)
+    if isinstance(step, Done) and isinstance(step.value, Call) and step.value.provider_call_id:
         return step.value
     return verdict.nonsense(provider, dialled=True)
-
-
-def _rest(flow: Flow[Call], step: Request) -> Flow[Call]:
-    """Go on with a plugin's flow from a request that it has yielded already."""
-    try:
-        while True:
-            step = flow.send((yield step))
-    except StopIteration as stop:
-        result: Call = stop.value
-        return result
 
 
 def _no_or_maybe(intent: _Intent, error: CallhubError) -> Steps[CallhubError]:

@@ -15,6 +15,7 @@ TRIES = 4
 LONGEST = 60.0
 SCARCE = 5  # with fewer requests than this left, each one is delayed by SCARCE_PAUSE seconds
 SCARCE_PAUSE = 2.0
+BEYOND = 10**9  # what a vendor asks for beyond this, in seconds, makes no difference
 UNTOLD = 5.0  # seconds to wait after a 429 that doesn't say
 TRANSIENT = frozenset({408, 425, 429, 500, 502, 503, 504})
 
@@ -23,7 +24,7 @@ def retry_after(headers: Mapping[str, str], now: datetime) -> float | None:
     """Read ``Retry-After`` in seconds, from its seconds or its date form; None where it says nothing."""
     text = headers.get("retry-after", "").strip()
     try:
-        return max(0.0, float(int(text)))
+        return float(min(max(0, int(text)), BEYOND))
     except ValueError:
         pass
     try:
@@ -31,7 +32,7 @@ def retry_after(headers: Mapping[str, str], now: datetime) -> float | None:
     except ValueError:
         return None
     aware = until if until.tzinfo else until.replace(tzinfo=UTC)
-    return max(0.0, (aware - now).total_seconds())
+    return min(max(0.0, (aware - now).total_seconds()), float(BEYOND))
 
 
 def backoff(tried: int, told: float | None, jitter: float) -> float | None:

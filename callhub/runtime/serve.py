@@ -299,11 +299,24 @@ def _signals(stop: threading.Event) -> Iterator[None]:
             signal.signal(kind, handler)
 
 
+def _listener(port: int) -> socket.socket:
+    """Listen with the protocol named: asyncio answers without delay (TCP_NODELAY) only then."""
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((HOST, port))
+        listener.listen(1_024)
+    except OSError:
+        listener.close()
+        raise
+    return listener
+
+
 def _listen(port: int) -> socket.socket:
     if port not in PORTS:
         raise OSError(errno.EINVAL, f"{port} is not a port: choose one from 0 to {PORTS[-1]}")
     try:
-        return socket.create_server((HOST, port), backlog=1_024)
+        return _listener(port)
     except OSError as wrong:
         reason = "it is taken" if wrong.errno == errno.EADDRINUSE else wrong.strerror
         advice = "choose another one, or 0 for any that is free"
