@@ -16,9 +16,9 @@ app = App(name="new-provider", help_epilogue=examples("new-provider acme"))
 
 @app.default
 def new_provider(name: Annotated[str, Parameter(metavar="NAME")], /, *, as_json: AsJson = False) -> None:
-    """Write a package for one more vendor into ./callhub-NAME; its tests say what is left to do.
+    """Write a package for one more vendor; its tests say what is left to do.
 
-    Nothing is overwritten.
+    It goes into ./callhub-NAME. Nothing is overwritten.
 
     Args:
         name: what routes, ids and settings will call the vendor: lower-case letters, digits, hyphens.

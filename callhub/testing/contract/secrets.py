@@ -75,7 +75,7 @@ class SecretTests(Harness):
                 _expect_clean(error, key, f"the error for {status}")
 
     def test_an_unreadable_answer_is_not_quoted(self) -> None:
-        """Nor are they in an error about an answer that makes no sense."""
+        """An answer that makes no sense is not quoted in the error about it."""
         provider = self.vendor()[0]
         key = provider.settings.api_key.get_secret_value()
         flow = provider.get_call("any")
