@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from callhub.model.call import Call
     from callhub.provider.base import Provider
 
-os.environ["COLUMNS"] = "90"  # however wide the terminal is
+os.environ["COLUMNS"] = "86"  # however wide the terminal is
 ROOT = Path(__file__).parents[1]
 MARKS = {Support.NATIVE: "yes", Support.CALLHUB: "by callhub", Support.NOT_AVAILABLE: "no"}
 NO_METHOD_YET = {Feature.CREATE_BATCH}  # a plugin can do it, and no method of a hub asks for it
@@ -89,7 +89,8 @@ def matrix() -> str:
 
 
 def _cell(capability: Capability) -> str:
-    return ". ".join(filter(None, (MARKS[capability.support], _sentence(capability.note))))
+    mark = f"**{MARKS[capability.support]}**"
+    return f"{mark}. {_sentence(capability.note)}" if capability.note else mark
 
 
 def _sentence(text: str) -> str:
@@ -161,39 +162,33 @@ def _package(kind: type[Provider[Any]], module: str) -> Any:
 def settings() -> str:
     """Show the hub's settings."""
     fields = config.HubSettings.model_fields
-    rows = (
-        (code(name), code(f"CALLHUB_{name.upper()}"), _default(field), _about(field))
-        for name, field in fields.items()
-    )
-    return table("`callhub.toml`|Environment|Default|Meaning", rows)
+    return _settings((name, f"CALLHUB_{name.upper()}", field) for name, field in fields.items())
 
 
 def provider_settings() -> str:
-    """Show every vendor's settings."""
-    return table(
-        "`callhub.toml`|Environment|Default|Meaning",
-        (
-            (
-                code(f"[providers.{name}] {setting}"),
-                code(config.variable(name, setting)),
-                _default(field),
-                _about(field),
-            )
-            for name, kind in vendors().items()
-            for setting, field in kind.settings_type.model_fields.items()
-        ),
+    """Show every vendor's settings, a table for each."""
+    tables = (
+        _settings(
+            (each, config.variable(name, each), field)
+            for each, field in kind.settings_type.model_fields.items()
+        )
+        for name, kind in vendors().items()
     )
+    titles = (f"\n### {kind.title}: `[providers.{name}]`\n" for name, kind in vendors().items())
+    return "".join(f"{title}{rows}" for title, rows in zip(titles, tables, strict=True))
 
 
-def _default(field: FieldInfo) -> str:
-    if field.is_required():
-        return "**needed**"
-    return code(field.default) if field.default not in (None, {}) else "none"
+def _settings(fields: Iterable[tuple[str, str, FieldInfo]]) -> str:
+    rows = ((code(name), code(variable), _about(field)) for name, variable, field in fields)
+    return table("Setting|Environment|Meaning", rows)
 
 
 def _about(field: FieldInfo) -> str:
-    secret = " Secret." if field.annotation is SecretStr else ""
-    return f"{field.description}{secret}"
+    """Give what stands in the code, and what holds where nothing is given."""
+    needed = "Needed." if field.is_required() else ""
+    usual = f"Default: `{field.default}`." if field.default and not field.is_required() else ""
+    secret = "Secret." if field.annotation is SecretStr else ""
+    return " ".join(filter(None, (field.description, needed, usual, secret)))
 
 
 # errors

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import io
 import os
+import shlex
 from contextlib import ExitStack, redirect_stdout
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,10 +19,8 @@ from sybil import Document
 from sybil.evaluators.python import PythonEvaluator
 from sybil.parsers.markdown import CodeBlockParser
 
-from callhub.provider import registry
-from callhub.provider.sandbox import SandboxClock
+from callhub.cli import boxes
 from callhub.runtime.clock import Clock
-from callhub.runtime.serve import serve
 from tests.docs.pages import PAGES, fences, name
 
 if TYPE_CHECKING:
@@ -30,37 +28,41 @@ if TYPE_CHECKING:
 
     from sybil import Example
 
-    from callhub.provider.sandbox import Sandbox
-
 PLACES = {"erzycall": "http://127.0.0.1:9001", "aicaller": "http://127.0.0.1:9002"}
+PASTED = {"README.md"}  # pages that tell the reader to paste what `callhub sandbox` prints
 
 
 class Vendors:
     """Both sandboxes, listening."""
 
     def __init__(self, stack: ExitStack) -> None:
-        self.sandboxes: dict[str, Sandbox] = {
-            vendor: registry.load(vendor).sandbox(SandboxClock(lambda: datetime.now(UTC)))
-            for vendor in PLACES
-        }
-        self.urls = {vendor: stack.enter_context(serve(box)).url for vendor, box in self.sandboxes.items()}
+        self.boxes = [boxes.make(vendor, 1.0) for vendor in PLACES]
+        for box in self.boxes:
+            stack.enter_context(box.served)
 
     def placed(self, text: str) -> str:
         """Give a page's text with the places where the sandboxes are."""
-        for vendor, place in PLACES.items():
-            text = text.replace(place, self.urls[vendor])
+        for box in self.boxes:
+            text = text.replace(PLACES[box.name], box.served.url)
         return text
 
+    def exports(self) -> dict[str, str]:
+        """Give the variables that `callhub sandbox` prints."""
+        lines = (
+            line.removeprefix("export ") for line in boxes.shell_lines(self.boxes) if line[:7] == "export "
+        )
+        return dict(shlex.split(line)[0].split("=", 1) for line in lines)
+
     def rung_twice(self) -> list[str]:
-        """Give the numbers that rang more than once for what a page asks once."""
-        for box in self.sandboxes.values():
-            box.settle()
-        return [number for box in self.sandboxes.values() for number, times in box.rung.items() if times > 1]
+        """Give the numbers that one vendor rang more than once, though no page asks for that."""
+        for box in self.boxes:
+            box.sandbox.settle()
+        return [number for box in self.boxes for number, times in box.sandbox.rung.items() if times > 1]
 
     def wait(self, seconds: float) -> None:
         """Move the clocks instead of waiting."""
-        for box in self.sandboxes.values():
-            box.clock.advance(seconds)
+        for box in self.boxes:
+            box.sandbox.clock.advance(seconds)
 
 
 @pytest.fixture
@@ -107,7 +109,10 @@ class Reader:
 
 
 @pytest.mark.parametrize("page", [page for page in PAGES if fences(page, "python")], ids=name)
-def test_snippets(page: Path, vendors: Vendors, tmp_path: Path) -> None:
+def test_snippets(page: Path, vendors: Vendors, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    if name(page) in PASTED:
+        for variable, value in vendors.exports().items():
+            monkeypatch.setenv(variable, value)
     copy = tmp_path / page.name
     copy.write_text(vendors.placed(page.read_text()))
     for example in Document.parse(str(copy), *Reader().parsers).examples():
