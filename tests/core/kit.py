@@ -395,6 +395,7 @@ class RawServer:
     def _serve(self, line: socket.socket) -> None:
         with suppress(OSError), line:
             wrapped = self._tls.wrap_socket(line, server_side=True) if self._tls else line
+            self._lines.append(wrapped)
             with wrapped:
                 self._talk(self, wrapped)
         self.over.release()

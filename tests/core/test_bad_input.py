@@ -390,7 +390,7 @@ def test_a_base_url_that_is_none(world: World, url: str) -> None:
     strict=True, raises=OutcomeUnknown, reason="defect url: nothing could be sent, and yet a maybe"
 )
 def test_a_request_that_can_not_even_be_made_is_no_maybe(side: Side, world: World) -> None:
-    settings = world.settings["erzycall"] | {"base_url": "https://exa mple.com"}
+    settings = world.settings["erzycall"] | {"base_url": "http://127.0.0.1:9\n"}
     with pytest.raises((ConfigurationError, Unreachable)):
         side.hub(providers={"erzycall": settings}).calls.create(**wish("erzycall"))
 
