@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from callhub.provider.base import Flow
     from callhub.provider.http import Response
-    from callhub.provider.order import CallFilter, Order, Page
+    from callhub.provider.order import CallFilter, Order, Page, Problem
     from callhub.provider.sandbox import Answer, Hit, SandboxClock
 
 
@@ -261,6 +261,11 @@ class KnowsNoHaste(AICaller):
     refusals = {key: kind for key, kind in aicaller_tables.REFUSALS.items() if key != (429, None)}
 
 
+class LetsExtrasThrough(AICaller):
+    def check(self, order: Order) -> tuple[Problem, ...]:
+        return super().check(replace(order, extras={}))
+
+
 class UndescribedSettings(AICallerSettings):
     retries: int = 3
 
@@ -343,6 +348,7 @@ CAUGHT_BY: Mapping[type[ErzyCall | AICaller], str] = {
     AnnouncesNoPages: "test_pages_are_declared",
     ShortensTheId: "test_a_created_call_is_read",
     LetsAnyoneIn: "test_the_sandbox_asks_for_the_key",
+    LetsExtrasThrough: "test_extras_cannot_change_who_is_called",
     KnowsNoHaste: "test_the_sandbox_refuses_as_the_table_says",
     KeepsQuietAboutSettings: "test_settings_are_described",
     PromisesAnOperation: "test_own_operations_exist",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 
@@ -9,7 +10,7 @@ from callhub.errors import UnsupportedFeature
 from callhub.model.contact import Contact
 from callhub.policy.routing import NEEDS
 from callhub.provider.capability import UNDECLARED, Feature, Support
-from callhub.testing.contract.harness import Harness, expect
+from callhub.testing.contract.harness import MARK, Harness, expect, places
 from callhub.testing.contract.operations import optional
 
 if TYPE_CHECKING:
@@ -61,12 +62,7 @@ class CapabilityTests(Harness):
             feature = NEEDS.get(field)
             carried = self.dialling_request(**{field: one}) != self.dialling_request(**{field: other})
             declared = feature is None or self.provider_type.capabilities[feature].support is Support.NATIVE
-            seen = "different" if carried else "the same"
-            said = "native" if declared else "not available"
-            expect(
-                carried == declared,
-                f"{field}: two values give {seen} requests, and {feature or 'create a call'} is {said}",
-            )
+            expect(carried == declared, _carrying(f"the order's {field}", feature, carried=carried))
 
     def test_contact_details_are_carried_as_declared(self) -> None:
         """Name and email of the person change the request where the table says native."""
@@ -78,7 +74,8 @@ class CapabilityTests(Harness):
         )
         first, name, email = (self.dialling_request(contact=person) for person in people)
         carried = first not in (name, email)
-        expect(carried == declared, f"carrying name and email is {carried}; the table says {declared}")
+        told = _carrying("name and email of the order's contact", Feature.CONTACT_DETAILS, carried=carried)
+        expect(carried == declared, told)
 
     def test_one_instant_is_one_time(self) -> None:
         """The same instant in two zones gives the same bytes."""
@@ -98,8 +95,13 @@ class CapabilityTests(Harness):
                 except UnsupportedFeature as error:
                     works = False
                     expect(error.provider == provider.name, f"{name}: raise self.unsupported(Feature…)")
-                declared = provider.supports(feature)
-                expect(works == declared, f"{name} works: {works}; the capability {feature} says {declared}")
+                expect(
+                    works == provider.supports(feature),
+                    f"{name} works, so Feature.{feature.name} must be native()"
+                    if works
+                    else f"{name} isn't there, though Feature.{feature.name} is native: write it, "
+                    "or let the table say missing('What to do instead.')",
+                )
 
     def test_own_operations_exist(self) -> None:
         """Each name in `operations` is a method."""
@@ -110,9 +112,31 @@ class CapabilityTests(Harness):
         ]
         expect(not lost, f"operations names what isn't there: {lost}")
 
+    def test_extras_cannot_change_who_is_called(self) -> None:
+        """An extra by the name that the number goes under is refused by check."""
+        request = self.dialling_request()
+        try:
+            body = json.loads(request.body or b"")
+        except ValueError:
+            return
+        provider = self.vendor()[0]
+        for name in {str(trail[0]) for trail in places(body, MARK)}:
+            problems = provider.check(self.order(extras={name: "+14155550199"}))
+            expect(
+                any(problem.field == "extras" for problem in problems),
+                f"check must refuse extras that hold {name!r}: they would change who is called",
+            )
+
     def test_ids_cannot_leave_their_place(self) -> None:
         """An id is escaped into the path."""
         provider = self.vendor()[0]
         request = next(provider.get_call("a/../b?c#d"))
         unsafe = any(part in request.path for part in ("a/..", "?c", "#d"))
         expect(not unsafe, "ids must be escaped: build paths by callhub.provider.http.path(...)")
+
+
+def _carrying(what: str, feature: Feature | None, *, carried: bool) -> str:
+    if carried and feature:
+        return f"two values of {what} give different requests, so Feature.{feature.name} must be native()"
+    either = f", or let the table say missing() of Feature.{feature.name}" if feature else ""
+    return f"two values of {what} give the same request: create_call must send it{either}"

@@ -33,7 +33,7 @@ class DiallingTests(Harness):
         sandbox.settle()
         expect(
             sandbox.rung[MARK] == 1,
-            f"one create rang {sandbox.rung[MARK]} times",
+            f"one create rang {sandbox.rung[MARK]} times: the sandbox's settle calls ring once for each call",
         )
 
     def test_create_never_repeats_the_dialling_request(self) -> None:

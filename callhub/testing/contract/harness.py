@@ -10,6 +10,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 from unittest import mock
 
+from pydantic import ValidationError
+
+from callhub import config
 from callhub.errors import CallhubError
 from callhub.hub import Hub
 from callhub.model.contact import Contact
@@ -90,7 +93,11 @@ class Harness:
         clock = VirtualClock()
         sandbox = self.make_sandbox(SandboxClock(clock.now))
         given = {**sandbox.settings, **(self.settings or {}), "base_url": inprocess.url_of("vendor")}
-        return self.provider_type(self.provider_type.settings_type.model_validate(given)), sandbox, clock
+        try:
+            settings = self.provider_type.settings_type.model_validate(given)
+        except ValidationError as error:
+            fail(f"the sandbox's settings must be enough for a provider: {config.problems(error)}")
+        return self.provider_type(settings), sandbox, clock
 
     def order(self, **fields: Any) -> Order:
         """Make an order that the vendor takes, with these fields changed."""
@@ -127,10 +134,13 @@ class Harness:
     def created(self, provider: Provider[Any], sandbox: Sandbox, **fields: Any) -> Driven:
         """Place a call by hand, and insist that the sandbox took it."""
         order = self.order(**fields)
+        wrong = {problem.field: problem.message for problem in provider.check(order)}
+        expect(not wrong, f"check refuses what this test orders: {wrong}; give order_fields what it needs")
         seen = self.drive(provider, sandbox, lambda: provider.create_call(order))
         expect(
             seen.error is None and seen.value is not None,
-            f"create_call should return the call that the sandbox took; it ended with {seen.error!r}",
+            f"create_call should return the call that the sandbox took; it ended with {seen.error!r}. "
+            "What an order can't do without goes into order_fields of this test",
         )
         return seen
 
