@@ -65,7 +65,8 @@ def shell_lines(boxes: list[Box]) -> Iterator[str]:
     yield "export CALLHUB_LEDGER=sqlite:///callhub-sandbox.db"
     first = boxes[0]
     script = shlex.quote(f"{first.name}:{first.sandbox.script}")
-    yield f"callhub call {NUMBER} --provider {first.name} --script {script} --name Ada --wait"
+    yield f"callhub call {NUMBER} --provider {first.name} \\"
+    yield f"    --script {script} --name Ada --wait"
 
 
 def python_lines(boxes: list[Box]) -> Iterator[str]:
@@ -83,6 +84,8 @@ def python_lines(boxes: list[Box]) -> Iterator[str]:
     yield "    }},"
     yield "    ledger='sqlite://',"
     yield ") as hub:"
-    yield f"    call = hub.calls.create(to={NUMBER!r}, script='demo', provider={boxes[0].name!r},"
-    yield "                            contact=callhub.Contact(name='Ada'))"
+    yield "    call = hub.calls.create("
+    yield f"        to={NUMBER!r}, script='demo', provider={boxes[0].name!r},"
+    yield "        contact=callhub.Contact(name='Ada'),"
+    yield "    )"
     yield "    print(hub.calls.wait(call.id).to_dict())"

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import callhub
 from callhub import config
+from callhub.cli.failures import readable
 from callhub.errors import CallhubError, Refused, Unreachable
 from callhub.hub.setup import ledger_url
 from callhub.ledger.engine import where
@@ -29,6 +30,7 @@ class Setting:
     """One setting of a provider's; its value is never kept.
 
     Attributes:
+        default: what holds where it isn't set; None where nothing does.
         set_by: the environment variable, the file, both or neither.
     """
 
@@ -36,6 +38,7 @@ class Setting:
     variable: str
     description: str
     required: bool
+    default: str | None
     set_by: tuple[str, ...]
 
 
@@ -58,6 +61,11 @@ class Checked:
     problem: str | None = None
     reachable: bool | None = None
     accepted: bool | None = None
+
+    @property
+    def lacks_settings(self) -> bool:
+        """Tell whether it is configured, but not fully."""
+        return self.configured and any(each.required and not each.set_by for each in self.settings)
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +176,8 @@ def _set(kind: type[Provider[Any]], given: Mapping[str, Any]) -> tuple[Setting, 
         variable = config.variable(kind.name, name)
         by = ((variable, variable in os.environ), (str(config.config_file()), name in given))
         set_by = tuple(place for place, is_set in by if is_set)
-        found.append(Setting(name, variable, info.description or "", info.is_required(), set_by))
+        default = None if info.is_required() or info.default is None else str(info.default)
+        found.append(Setting(name, variable, info.description or "", info.is_required(), default, set_by))
     return tuple(sorted(found, key=lambda each: not each.required))
 
 
@@ -187,6 +196,6 @@ def _asked(name: str, given: Mapping[str, Any]) -> dict[str, Any]:
     except Refused as error:
         refused = isinstance(error, callhub.AuthenticationFailed)
         facts |= {"problem": str(error), "accepted": False if refused else None}
-    except CallhubError as error:
-        facts |= {"problem": str(error), "reachable": None, "accepted": None}
+    except Exception as error:  # noqa: BLE001 - a doctor survives a plugin's bug, and names it
+        facts |= {"problem": str(readable(error)), "reachable": None, "accepted": None}
     return facts

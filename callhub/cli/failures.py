@@ -36,17 +36,17 @@ class Exit(IntEnum):
 
 MEANINGS: Mapping[Exit, str] = {
     Exit.DONE: "done; what became of a call is in its status and outcome",
-    Exit.PROBLEM: "`callhub doctor` or `callhub demo` found a problem, or a bug in callhub or a plugin",
+    Exit.PROBLEM: "doctor or demo found something wrong; or a bug in callhub or a plugin",
     Exit.INVALID: "the command line or the request is wrong, or the vendor can't do that",
     Exit.CONFIGURATION: "settings are missing or wrong, or the provider isn't there",
-    Exit.REFUSED: "refused: wrong key, no right, not found, conflict, too late, too many requests",
+    Exit.REFUSED: "refused: wrong key, no right, not found, conflict, too late, rate limit",
     Exit.UNREACHABLE: "no vendor could be reached",
     Exit.UNKNOWN: "outcome unknown: a phone may have rung, or a call may still ring",
     Exit.TIMEOUT: "the call wasn't over in time; it goes on",
     Exit.LEDGER: "the ledger can't be read or written; nothing was dialled",
-    Exit.INTERRUPTED: "interrupted by Ctrl-C (`callhub sandbox` ends with 0 then)",
+    Exit.INTERRUPTED: "interrupted by Ctrl-C (but `callhub sandbox` ends with 0)",
     Exit.READER_LEFT: "the program that reads the output has gone, as with `| head`",
-    Exit.TERMINATED: "ended by SIGTERM (`callhub sandbox` ends with 0 then)",
+    Exit.TERMINATED: "ended by SIGTERM (but `callhub sandbox` ends with 0)",
 }
 
 EXITS: Mapping[type[BaseException], Exit] = {
@@ -89,6 +89,8 @@ def readable(error: BaseException) -> errors.CallhubError:
             return _wrong_usage(error)
         case KeyboardInterrupt():
             return Interrupted("interrupted", error)
+        case OSError(strerror=str(reason)):
+            return errors.CallhubError(f"the operating system says: {reason}")
     return errors.CallhubError(
         f"unexpected {type(error).__name__}: a bug in callhub or in a plugin; CALLHUB_DEBUG=1 shows where"
     )
@@ -98,7 +100,7 @@ def exit_code(error: BaseException) -> Exit:
     """Give the exit code; that a phone may have rung weighs more than what went wrong."""
     if isinstance(error, KeyboardInterrupt | Interrupted):
         return _interruption(error)
-    if getattr(error, "dialed", "no") == "maybe":
+    if getattr(error, "dialed", "no") == "maybe" and not isinstance(error, errors.WaitTimeout):
         return Exit.UNKNOWN
     return next(EXITS[kind] for kind in type(error).__mro__ if kind in EXITS)
 
@@ -109,7 +111,7 @@ def as_json(error: BaseException) -> dict[str, Any]:
     facts = {
         "type": "UsageError" if isinstance(error, CycloptsError) else _name(error),
         "message": str(told),
-        "dialed": told.dialed,
+        "dialed": "maybe" if isinstance(told, errors.WaitTimeout) else told.dialed,
         "provider": told.provider,
         "code": told.code,
         "fields": getattr(told, "fields", {}),
@@ -130,14 +132,21 @@ def in_words(error: BaseException, *, placing: bool = False) -> Iterator[str]:
     """
     told = readable(error)
     yield from _problem(told)
-    if told.dialed == "maybe":
-        yield "A phone may have rung, or may still ring."
-    elif placing and not isinstance(told, errors.WaitTimeout | Interrupted):
-        yield "Nothing was dialled."
-    if told.dialed == "maybe" and told.call is not None:
-        yield f"What is known of the call: callhub calls get {told.call.id}"
+    if isinstance(told, errors.WaitTimeout) and told.call is not None:
+        yield f"It goes on: callhub calls wait {told.call.id}"
+    elif not isinstance(told, Interrupted | errors.WaitTimeout):
+        yield from _rung(told, placing=placing)
     if exit_code(error) is Exit.CONFIGURATION:
         yield "`callhub doctor` shows what is set, and how to set the rest."
+
+
+def _rung(told: errors.CallhubError, *, placing: bool) -> Iterator[str]:
+    if told.dialed == "maybe":
+        yield "A phone may have rung, or may still ring."
+        if told.call is not None:
+            yield f"What is known of the call: callhub calls get {told.call.id}"
+    elif placing and type(told) is not errors.CallhubError:
+        yield "Nothing was dialled."
 
 
 OPTIONS: Mapping[str, str] = {

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from callhub.hub.setup import ProviderInfo
 
 _STYLES = {Support.NATIVE: "green", Support.CALLHUB: "cyan", Support.NOT_AVAILABLE: "dim"}
-_WORDS = {Support.NATIVE: "native", Support.CALLHUB: "callhub", Support.NOT_AVAILABLE: "–"}
+_WORDS = {Support.NATIVE: "native", Support.CALLHUB: "callhub", Support.NOT_AVAILABLE: "-"}
 _FEATURE = max(map(len, Feature))
 _VENDOR = 12
 
@@ -36,7 +36,7 @@ def show(*, notes: bool, as_json: bool) -> None:
     room = max(1, (out.console().width - _FEATURE) // (_VENDOR + 2))
     for start in range(0, len(good), room):
         out.show(_table(good[start : start + room], configured))
-    out.show(Text("native: the vendor does it   callhub: callhub does it   –: not available", "dim"))
+    out.show(Text("native: the vendor does it   callhub: callhub does it   -: not available", "dim"))
     for info in infos:
         if info.problem is not None:
             out.say(f"{info.name} can't be used: {info.problem}")

@@ -72,14 +72,21 @@ class View(Generic[T]):
             note("none")
 
 
+class _Console(Console):
+    """Leaves it to whoever runs the command what happens when nobody reads on."""
+
+    def on_broken_pipe(self) -> None:
+        raise BrokenPipeError
+
+
 def console() -> Console:
     """Give the console of the standard output."""
-    return Console(highlight=False, markup=False, emoji=False)
+    return _Console(highlight=False, markup=False, emoji=False)
 
 
 def messages() -> Console:
     """Give the console of the standard error: progress, hints and failures."""
-    return Console(stderr=True, highlight=False, markup=False, emoji=False)
+    return _Console(stderr=True, highlight=False, markup=False, emoji=False)
 
 
 def show(*things: RenderableType) -> None:
@@ -133,7 +140,7 @@ def sheet(rows: Iterable[tuple[str, object]]) -> None:
 def clean(value: object) -> str:
     """Give a value as one line without control characters; nothing becomes a dash."""
     if value is None or value == "":
-        return "–"
+        return "-"
     return " ".join("".join(sign if sign.isprintable() else " " for sign in str(value)).split())
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
+from callhub.cli import watching
 from callhub.cli.failures import Interrupted
 from callhub.errors import CallhubError, OutcomeUnknown
 
@@ -37,6 +38,23 @@ def place(hub: Hub, options: Mapping[str, Any]) -> Call:
             raise
         message = f"unexpected {type(broken).__name__} while the call was being placed"
         raise OutcomeUnknown(message, provider=written.provider, call=written) from broken
+
+
+def watch(hub: Hub, call: Call, timeout: float, *, quiet: bool) -> Call:
+    """Wait until a call that was just placed is over.
+
+    Raises:
+        Interrupted, WaitTimeout: the call goes on.
+        CallhubError: the call can't be read; `dialed` is "maybe", since it was placed.
+    """
+    try:
+        return watching.wait(hub, call.id, timeout, quiet=quiet)
+    except CallhubError as error:
+        error.dialed, error.call = "maybe", error.call or call
+        raise
+    except Exception as bug:
+        message = f"the call was placed, but watching it failed: unexpected {type(bug).__name__}"
+        raise OutcomeUnknown(message, provider=call.provider, call=call) from bug
 
 
 def hint(hub: Hub, call: Call) -> str:

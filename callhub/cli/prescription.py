@@ -10,7 +10,7 @@ from rich.text import Text
 from callhub.cli import out
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from callhub.cli.diagnosis import Checked, Findings, Setting
 
@@ -33,53 +33,54 @@ def show(found: Findings, *, as_json: bool) -> None:
 
 
 def _basics(found: Findings) -> None:
-    if found.file_problem:
-        _line(_BAD, "config file", found.file_problem)
-    else:
-        there = found.file if found.file_found else f"none ({found.file} isn't there; it needn't be)"
-        _line(_GOOD if found.file_found else _NEITHER, "config file", there)
-    memory = "in memory: forgotten as soon as a command ends"
-    place = memory if found.ledger == "in memory" else found.ledger
-    _line(_BAD if found.ledger_problem else _GOOD, "ledger", found.ledger_problem or place)
-    named = "; ".join(f"{name} ({', '.join(providers)})" for name, providers in found.scripts.items())
-    mark = _GOOD if named else _NEITHER
-    _line(_BAD if found.scripts_problem else mark, "scripts", found.scripts_problem or named or "none")
+    file = found.file if found.file_found else f"none ({found.file} isn't there; it needn't be)"
+    forgets = "in memory: forgotten as soon as a command ends"
+    ledger = forgets if found.ledger == "in memory" else found.ledger
+    scripts = "; ".join(f"{name} ({', '.join(providers)})" for name, providers in found.scripts.items())
+    _finding("config file", found.file_problem, file, good=found.file_found)
+    _finding("ledger", found.ledger_problem, ledger, good=True)
+    _finding("scripts", found.scripts_problem, scripts or "none", good=bool(scripts))
 
 
 def _provider(checked: Checked, found: Findings) -> None:
-    if checked.problem:
-        _line(_BAD, checked.title, checked.problem)
-    elif checked.configured:
-        _line(_GOOD, checked.title, f"{checked.base_url} answers and accepts the key")
-    else:
-        _line(_NEITHER, checked.title, "not configured")
-    if checked.configured:
-        width = max(len(setting.name) for setting in checked.settings)
-        for setting in checked.settings:
-            _line(("", ""), f"  {setting.name:<{width}}", _setting(setting), width + 2)
-    missing = any(setting.required and not setting.set_by for setting in checked.settings)
-    if checked.wanted or not found.set_up or (checked.configured and missing):
+    answers = f"{checked.base_url} answers and accepts the key"
+    text = answers if checked.configured else "not configured"
+    _finding(checked.title, checked.problem, text, good=checked.configured)
+    explain = checked.wanted or checked.lacks_settings or not found.set_up
+    if checked.configured or explain:
+        _settings(checked.settings)
+    if explain and checked.settings:
         for line in _how_to(checked):
             out.say(line)
+
+
+def _settings(settings: Sequence[Setting]) -> None:
+    width = max((len(setting.name) for setting in settings), default=0)
+    for setting in settings:
+        _line(("", ""), f"  {setting.name:<{width}}", _setting(setting), width + 2)
+
+
+def _finding(label: str, problem: str | None, text: str, *, good: bool) -> None:
+    if problem:
+        _line(_BAD, label, problem)
+    else:
+        _line(_GOOD if good else _NEITHER, label, text)
 
 
 def _setting(setting: Setting) -> str:
     if setting.set_by:
         return f"set by {' and '.join(setting.set_by)}"
     if setting.required:
-        return f"MISSING: {setting.description}"
-    return f"not set. {setting.description}"
+        return f"NEEDED: {setting.description}"
+    default = f"default is {setting.default}" if setting.default is not None else "may be left out"
+    return f"{default}: {setting.description}"
 
 
 def _how_to(checked: Checked) -> Iterator[str]:
     """Give both ways to set a provider up; what may be left out is a comment."""
-    if not checked.settings:
-        return
-    width = max(len(setting.variable) for setting in checked.settings)
     yield "     in the shell:"
     for setting in checked.settings:
-        lead = "export" if setting.required else "# export"
-        yield f"       {lead} {setting.variable + '=…':<{width + 2}}  # {setting.description}"
+        yield f"       {'' if setting.required else '# '}export {setting.variable}=…"
     yield "     or in callhub.toml:"
     yield f"       [providers.{checked.name}]"
     for setting in checked.settings:
@@ -92,8 +93,8 @@ def _verdict(found: Findings) -> Iterator[str]:
     elif found.set_up:
         yield "Something is wrong: see the lines marked !!"
     elif found.providers:
-        yield "No provider is configured. First: set up one of those above, then run `callhub doctor`"
-        yield "again. No account yet? `callhub demo` and `callhub sandbox` need none."
+        yield "No provider is configured. First: set up one of those above, then run"
+        yield "`callhub doctor` again. `callhub demo` and `callhub sandbox` need no account."
     else:
         yield "No provider is installed. First: install a package that brings one."
 
@@ -101,9 +102,6 @@ def _verdict(found: Findings) -> Iterator[str]:
 def _line(mark: tuple[str, str], label: str, text: str, width: int = 12) -> None:
     printer = out.console()
     head = Text.assemble((f"{mark[0]:<2}", mark[1]), f" {label:<{width}}  ")
-    if not printer.is_terminal:
-        out.say(f"{head.plain}{out.clean(text)}")
-        return
     lines = Text(out.clean(text)).wrap(printer, max(20, printer.width - len(head)))
     for number, line in enumerate(lines):
         printer.print(head if not number else Text(" " * len(head)), line, sep="")

@@ -8,6 +8,8 @@ import sys
 import threading
 from contextlib import contextmanager
 from importlib.metadata import version
+from io import TextIOWrapper
+from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from cyclopts import App, Group, Parameter
@@ -68,22 +70,19 @@ def make_app() -> App:
 def run(argv: Sequence[str] | None = None) -> int:
     """Carry out one command line, and give its exit code."""
     tokens = list(sys.argv[1:] if argv is None else argv)
-    for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="replace")
+    _prepare_streams()
     try:
-        code = _carry_out(tokens)
-        sys.stdout.flush()
+        return _carry_out(tokens)
     except BrokenPipeError:
         _hush()
         return Exit.READER_LEFT
-    return code
 
 
 def _carry_out(tokens: list[str]) -> int:
     try:
         with _stoppable():
             code = make_app()(tokens, print_error=False, exit_on_error=False)
+            sys.stdout.flush()
     except BrokenPipeError:
         raise
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - what a user sees is never a traceback
@@ -116,6 +115,15 @@ def _stoppable() -> Iterator[None]:
 
 def _terminate(*_: object) -> NoReturn:
     raise Terminated
+
+
+def _prepare_streams() -> None:
+    """Let no character and no closed stream be an error."""
+    sys.stdout = sys.stdout or Path(os.devnull).open("w")  # noqa: SIM115 - for as long as Python runs
+    sys.stderr = sys.stderr or Path(os.devnull).open("w")  # noqa: SIM115
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="replace")
 
 
 def _hush() -> None:

@@ -46,7 +46,7 @@ def silent() -> Iterator[Stage]:
 def lit(acts: Sequence[Act], left_out: Mapping[str, str]) -> Iterator[Stage]:
     """Show how the calls go; the stage is told each time that something may have changed."""
     printer = out.console()
-    names = " and ".join(act.box.title for act in acts) or "nobody"
+    names = " and ".join(act.box.title for act in acts) or "no provider"
     out.show(Text(f"One call through {names}, in sandboxes on this machine:\n"))
     for name, reason in left_out.items():
         out.say(f"{name} is left out: {reason}")
@@ -76,6 +76,9 @@ class _Teller:
 def applaud(acts: Sequence[Act]) -> None:
     """Show what came back side by side, that nothing rang twice, and where to go from here."""
     room = max(1, (out.console().width - _LABEL) // (_NARROWEST + 2))
+    if not acts:
+        out.say("No provider is installed that ships a sandbox.")
+        return
     for start in range(0, len(acts), room):
         together = acts[start : start + room]
         width = min(_WIDEST, (out.console().width - _LABEL) // len(together) - 2)

@@ -34,7 +34,7 @@ def wait(hub: Hub, call_id: str, timeout: float, *, quiet: bool) -> Call:
         except KeyboardInterrupt as stop:
             call = last[0] if last else None
             message = f"waiting was interrupted; the call goes on: callhub calls wait {call_id}"
-            raise Interrupted(message, stop, call=call) from None
+            raise Interrupted(message, stop, dialed="maybe", call=call) from None
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from cyclopts import App, Parameter
 
 import callhub
-from callhub.cli import out, placing, watching
+from callhub.cli import out, placing
 from callhub.cli.help import examples
 from callhub.cli.options import AsJson, Instant, Pairs, Several, Vendor, extras, given, pairs
 from callhub.cli.show import CALLS
@@ -85,7 +85,7 @@ def call(
     with callhub.Hub.from_config() as hub:
         placed = placing.place(hub, options)
         if wait and not placed.terminal:
-            placed = watching.wait(hub, placed.id, wait_timeout, quiet=as_json)
+            placed = placing.watch(hub, placed, wait_timeout, quiet=as_json)
         CALLS.one(placed, as_json=as_json)
         if not as_json and not placed.terminal:
             out.note(placing.hint(hub, placed))

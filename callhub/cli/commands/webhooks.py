@@ -33,9 +33,7 @@ def list_(*, provider: Whose, as_json: AsJson = False) -> None:
         ENDPOINTS.many(hub.webhooks.list(provider), as_json=as_json)
 
 
-@app.command(
-    help_epilogue=examples("webhooks register --provider NAME --url https://x.example/h --show-secret")
-)
+@app.command(help_epilogue=examples("webhooks register --provider NAME --url URL --secret-file hook.secret"))
 def register(
     *,
     provider: Whose,
