@@ -410,7 +410,6 @@ def test_a_client_that_trusts_anybody_is_refused(side: Side, library: str, optio
         side.hub(http_client=side.client(library, verify=False, **options))
 
 
-@pytest.mark.xfail(strict=True, reason="defect anyname: a context with check_hostname=False is accepted")
 @pytest.mark.parametrize("library", ["httpx2", "httpx"])
 def test_a_client_that_trusts_any_name_is_refused(side: Side, library: str) -> None:
     context = httpx2.create_ssl_context()
@@ -434,9 +433,6 @@ def test_what_is_no_client_is_refused(side: Side, client: object) -> None:
         side.hub(http_client=client)
 
 
-@pytest.mark.xfail(
-    strict=True, raises=OutcomeUnknown, reason="defect closed: nothing was sent, and yet a maybe"
-)
 @pytest.mark.parametrize("library", ["httpx2", "httpx"])
 def test_a_client_that_is_closed_already_is_no_maybe(side: Side, vendor: Vendor, library: str) -> None:
     client = side.client(library)
