@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -18,7 +19,7 @@ from callhub.errors import ConfigurationError
 from callhub.provider import registry
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
 
     from callhub.provider.base import Provider
     from callhub.provider.settings import Settings
@@ -95,6 +96,10 @@ def provider(name: str, given: Mapping[str, Any]) -> Provider[Any]:
         ConfigurationError: a setting is missing or wrong; the message says which, never its value.
     """
     kind = registry.load(name)
+    if not isinstance(given, Mapping):
+        raise ConfigurationError(
+            f"{name}: its settings must be a table, such as {{'api_key': …}}", provider=name
+        )
     fields = kind.settings_type.model_fields
     values = {
         field: os.environ[variable(name, field)] for field in fields if variable(name, field) in os.environ

@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from callhub.errors import CallhubError, InvalidState, OutcomeUnknown, Unreachable
+from callhub.errors import InvalidState, OutcomeUnknown, Unreachable
 from callhub.flows.exchange import perform
 from callhub.flows.observe import locate, observed, read
 from callhub.model.lifecycle import CallOutcome, CallStatus
 from callhub.provider.capability import Feature
 
 if TYPE_CHECKING:
+    from callhub.errors import Dialed
     from callhub.flows.context import Context, Link
     from callhub.flows.effects import Steps
     from callhub.model.call import Call
@@ -26,16 +27,22 @@ def cancel(context: Context, call_id: str) -> Steps[Call]:
         UnsupportedFeature: the vendor can't cancel.
         OutcomeUnknown: no answer, and reading back didn't tell either.
     """
-    record, link, vendor_id = yield from locate(context, call_id)
-    ours = record.call if record else None
+    found = yield from locate(call_id)
+    ours, asked = found.ours, found.asked(context)
     if ours is not None and ours.status is CallStatus.CANCELLED:
         return ours
-    if link is None or vendor_id is None:
-        raise InvalidState("the call has no id at a vendor, so there is nothing to cancel there", call=ours)
+    if asked is None:
+        dialed: Dialed = "maybe" if ours is not None and ours.status is CallStatus.IN_DOUBT else "no"
+        said = "the call has no id at a vendor, so there is nothing to cancel there"
+        raise InvalidState(said, dialed=dialed, provider=found.provider, call=ours)
+    link, vendor_id = asked
     if not link.provider.supports(Feature.CANCEL):
         raise link.provider.unsupported(Feature.CANCEL)
     failure = yield from _ask_vendor(link, vendor_id)
-    call = yield from _read_back(context, link, vendor_id, ours)
+    try:
+        call = yield from _read_back(context, link, vendor_id, ours)
+    except Unreachable as error:
+        raise _not_cancelled(link, ours, failure or error) from None
     if call.status is CallStatus.CANCELLED:
         return call
     raise _not_cancelled(link, call, failure)
@@ -50,15 +57,20 @@ def _ask_vendor(link: Link, vendor_id: str) -> Steps[InvalidState | Unreachable 
     return None
 
 
-def _not_cancelled(link: Link, call: Call, failure: InvalidState | Unreachable | None) -> CallhubError:
-    name, title = link.provider.name, link.provider.title
+def _not_cancelled(
+    link: Link, call: Call | None, failure: InvalidState | Unreachable | None
+) -> InvalidState | OutcomeUnknown:
+    """Make the error for a call that goes on, or may: in either case the phone can have rung."""
+    provider = link.provider
     if isinstance(failure, InvalidState):
-        failure.call = call
+        failure.call, failure.dialed = call, "maybe"
         return failure
-    if call.terminal:
-        return InvalidState(f"the call is {call.status} already", provider=name, call=call)
-    said = str(failure) if failure else f"{title} took the cancellation but says {call.provider_status}"
-    return OutcomeUnknown(f"{said}; the call may still ring", provider=name, call=call)
+    if call is not None and call.terminal:
+        said = f"the call is {call.status} already"
+        return InvalidState(said, dialed="maybe", provider=provider.name, call=call)
+    word = call.provider_status if call else "nothing"
+    said = str(failure) if failure else f"{provider.title} took the cancellation but says {word}"
+    return OutcomeUnknown(f"{said}; the call may still ring", provider=provider.name, call=call)
 
 
 def _read_back(context: Context, link: Link, vendor_id: str, ours: Call | None) -> Steps[Call]:

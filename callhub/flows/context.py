@@ -45,13 +45,14 @@ def split_id(text: object, what: str = "id") -> tuple[str | None, str]:
     Raises:
         InvalidRequest: the id could lead somewhere else once it stands in a path.
     """
+    provider = None
     if isinstance(text, str):
         owner, colon, bare = text.partition(":")
         provider, bare = (owner, bare) if colon else (None, text)
         if _harmless(bare):
             return provider, bare
     message = "is no id: it must be printable, without spaces, '..' or any of / \\ ? # %"
-    raise InvalidRequest(f"{what} {message}", fields={what: message})
+    raise InvalidRequest(f"{what} {message}", fields={what: message}, provider=provider)
 
 
 def _harmless(bare: str) -> bool:

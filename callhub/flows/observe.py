@@ -23,7 +23,7 @@ from callhub.flows.effects import (
     Ticks,
     ask,
 )
-from callhub.flows.exchange import perform
+from callhub.flows.exchange import TIMEOUT, perform
 from callhub.model.call import Call, as_of, merged
 from callhub.model.lifecycle import CallStatus
 from callhub.provider.capability import Feature, Support
@@ -33,10 +33,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from callhub.flows.context import Context, Link
-    from callhub.flows.effects import Record
 
 FIRST_GAP = 1.0
 LONGEST_GAP = 15.0
+LEAST = 1.0  # seconds that a reading is given at the very end
 HISTORY_PAGE = 200
 
 
@@ -66,45 +66,63 @@ class Wanted:
         return cls(provider, CallStatus(status) if status is not None else None, *rest)
 
 
-def get(context: Context, call_id: str, *, refresh: bool = True) -> Steps[Call]:
+@dataclass(frozen=True, slots=True)
+class Located:
+    """What is known of an id: the ledger's call, and who at which vendor can be asked about it."""
+
+    ours: Call | None
+    provider: str | None
+    vendor_id: str | None
+
+    def asked(self, context: Context) -> tuple[Link, str] | None:
+        """Give the vendor and its id; None where no vendor has given one."""
+        if self.provider is None or self.vendor_id is None:
+            return None
+        return context.link(self.provider), self.vendor_id
+
+
+def get(context: Context, call_id: str, *, refresh: bool = True, timeout: float = TIMEOUT) -> Steps[Call]:
     """Give a call, asking its vendor unless `refresh` is False.
 
     Raises:
         NotFound: the ledger or the vendor has no such call.
     """
-    record, link, vendor_id = yield from locate(context, call_id)
-    if record is not None and (not refresh or vendor_id is None):
-        return record.call
-    if link is None or vendor_id is None:
+    found = yield from locate(call_id)
+    asked = found.asked(context) if refresh or found.ours is None else None
+    if asked is not None:
+        news = yield from read(context, *asked, timeout)
+        return news if found.ours is None else (yield from observed(found.ours, news))
+    if found.ours is None:
         raise _unknown_call()
-    news = yield from read(context, link, vendor_id)
-    return news if record is None else (yield from observed(record.call, news))
+    return found.ours
 
 
-def read(context: Context, link: Link, vendor_id: str) -> Steps[Call]:
+def read(context: Context, link: Link, vendor_id: str, timeout: float = TIMEOUT) -> Steps[Call]:
     """Read a call from its vendor, in neutral words."""
-    news = yield from perform(link, link.provider.get_call(vendor_id))
+    news = yield from perform(link, link.provider.get_call(vendor_id), timeout)
     return as_of(_named(context, news), (yield from ask(Now())))
 
 
-def locate(context: Context, call_id: str) -> Steps[tuple[Record | None, Link | None, str | None]]:
-    """Give the ledger's record of an id, its vendor and the vendor's id, as far as there are any."""
+def locate(call_id: str) -> Steps[Located]:
+    """Find an id in the ledger; a vendor's own needn't be there.
+
+    Raises:
+        NotFound: it is callhub's own, and the ledger doesn't have it.
+    """
     provider, bare = split_id(call_id)
-    if provider is None:
-        record = yield from ask(FindById(bare))
-        if record is None:
-            raise _unknown_call()
-        vendor_id = record.call.provider_call_id
-        link = context.link(record.call.provider) if vendor_id is not None else None
-        return record, link, vendor_id
-    link = context.link(provider)
-    return (yield from ask(FindByVendor(provider, (bare,)))).get(bare), link, bare
+    if provider is not None:
+        record = (yield from ask(FindByVendor(provider, (bare,)))).get(bare)
+        return Located(record.call if record else None, provider, bare)
+    record = yield from ask(FindById(bare))
+    if record is None:
+        raise _unknown_call()
+    return Located(record.call, record.call.provider, record.call.provider_call_id)
 
 
 def observed(ours: Call, news: Call) -> Steps[Call]:
     """Merge a vendor's news into our call, and write it down where it says anything new."""
     now = merged(ours, news)
-    if now != ours:
+    if replace(now, source=None) != replace(ours, source=None) or now.raw != ours.raw:
         yield from ask(Observe(now))
     return now
 
@@ -122,6 +140,8 @@ def page(context: Context, wanted: Wanted, cursor: tuple[int, Any]) -> Steps[Pag
     The cursor is the position among the vendors to ask, and that vendor's own cursor.
     """
     links = _asked(context, wanted)
+    if wanted.script is not None and ":" not in wanted.script:
+        context.scripts.known(wanted.script)
     position, theirs = cursor
     link = links[position]
     where, here = _filter(context, link, wanted)
@@ -147,7 +167,8 @@ def wait(
     deadline = (yield from ask(Ticks())) + timeout
     gap = FIRST_GAP
     while True:
-        call = yield from get(context, call_id)
+        left = deadline - (yield from ask(Ticks()))
+        call = yield from get(context, call_id, timeout=min(max(left, LEAST), TIMEOUT))
         if on_update is not None:
             yield from ask(Tell(on_update, call))
         if call.terminal:
@@ -159,7 +180,10 @@ def wait(
         left = deadline - (yield from ask(Ticks()))
         if left <= 0:
             raise WaitTimeout(
-                f"the call is still {call.status} after {timeout:g} s", provider=call.provider, call=call
+                f"the call is still {call.status} after {timeout:g} s",
+                dialed="maybe",
+                provider=call.provider,
+                call=call,
             )
         yield from ask(Sleep(min(left, gap * (0.8 + 0.4 * (yield from ask(Jitter()))))))
         gap = min(gap * 1.5, LONGEST_GAP)

@@ -113,7 +113,7 @@ def place(context: Context, request: CallRequest) -> Steps[Call]:
     return (yield from _try_until_settled(intent, key))
 
 
-def _identify(request: CallRequest) -> Steps[tuple[str, str]]:
+def _identify(request: CallRequest) -> Steps[tuple[str, str | None]]:
     key = request.idempotency_key
     if key is None:
         key = yield from ask(NewId())
@@ -123,7 +123,7 @@ def _identify(request: CallRequest) -> Steps[tuple[str, str]]:
     return key, intake.document(request)
 
 
-def _standing(key: str, document: str, deadline: float) -> Steps[Standing]:
+def _standing(key: str, document: str | None, deadline: float) -> Steps[Standing]:
     """Find what stands under the key, once nobody is placing it any more."""
     while True:
         standing = yield from ask(FindByKey(key))
@@ -159,19 +159,24 @@ def _given_back(record: Record) -> Call:
 
 
 def _prepare(
-    context: Context, request: CallRequest, document: str, standing: Standing, deadline: float
+    context: Context, request: CallRequest, document: str | None, standing: Standing, deadline: float
 ) -> Steps[_Intent]:
     """Validate everything, and give what goes out; nothing has been written or sent."""
     now = yield from ask(Now())
     link = context.link(request.provider)
+    if isinstance(request.contact, str):  # nothing is read for what is wrong anyway
+        reject(intake.problems(request, now, context.numbers), link.provider.name)
     contact, request = yield from _with_contact(context, link, request, deadline)
     vendor_key = _vendor_key(standing, request.idempotency_key or "")
     order, found = routing.order(link.provider, request, contact, context.scripts, vendor_key)
     strangers = sorted(set(request.extras) - set(context.links)) if isinstance(request.extras, dict) else []
     found += [Problem("extras", f"{name!r} is no configured provider") for name in strangers]
-    reject([*intake.problems(request, now, context.numbers), *found], link.provider.name)
+    found = [*intake.problems(request, now, context.numbers), *found]
+    if document is None and not found:
+        found = [intake.UNWRITABLE]
+    reject(found, link.provider.name)
     call = _first_state(link.provider.name, request, contact, (yield from ask(NewId())))
-    intent = _Intent(link, order, replace(call, created_at=now), document, deadline, now)
+    intent = _Intent(link, order, replace(call, created_at=now), document or "", deadline, now)
     intent.follow(standing.record)
     return intent
 
@@ -188,7 +193,8 @@ def _with_contact(
         contact = Contact(id=contact) if enough else (yield from contacts.get(context, contact, remaining))
     if not isinstance(contact, Contact):
         return None, request
-    return contact, replace(request, to=request.to if request.to is not None else contact.phone)
+    to = request.to if request.to is not None else contact.phone
+    return contact, replace(request, to=to, contact=contact)
 
 
 def _vendor_key(standing: Standing, key: str) -> str:

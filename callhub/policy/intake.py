@@ -10,14 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from callhub.errors import InvalidRequest
 from callhub.model.contact import Contact
 from callhub.policy import numbers
 from callhub.provider.order import Problem
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from callhub.model.call import CallRequest
 
 DOCUMENT_VERSION = 1
@@ -26,30 +23,26 @@ SAID = (
     *("scheduled_at", "from_number", "record", "extras"),
 )
 LONGEST_KEY = 255
+LONGEST_TIMEOUT = 86_400.0
+LATEST = datetime(9000, 1, 1, tzinfo=UTC)
 
 
-def document(request: CallRequest) -> str:
+def document(request: CallRequest) -> str | None:
     """Give what two requests under one key are compared by: what is said to whom, and when.
 
     Neither who carries it nor how long to wait is in it. Fields left out are not written, so that
-    a later callhub with more fields writes the same document.
-
-    Raises:
-        InvalidRequest: something in it can't be written down.
+    a later callhub with more fields writes the same document. None where something in it can't be
+    written down, which `problems` then names.
     """
     said: dict[str, Any] = {"v": DOCUMENT_VERSION}
-    for name in SAID:
-        value = getattr(request, name)
-        if value not in (None, {}, ()):
-            said[name] = value.astimezone(UTC) if _aware(value) else value
     try:
+        for name in SAID:
+            value = getattr(request, name)
+            if value not in (None, {}, ()):
+                said[name] = value.astimezone(UTC) if _aware(value) else value
         return msgspec.json.encode(said, order="deterministic").decode()
-    except (TypeError, ValueError):
-        pass
-    problem = Problem(
-        "request", "holds a value that can't be written as JSON: use text, numbers, lists and dicts"
-    )
-    raise InvalidRequest(f"{problem.field} {problem.message}", fields={problem.field: problem.message})
+    except (TypeError, ValueError, OverflowError):
+        return None
 
 
 def key_problem(key: object) -> Problem | None:
@@ -62,7 +55,7 @@ def key_problem(key: object) -> Problem | None:
 def problems(request: CallRequest, now: datetime, rule: str) -> list[Problem]:
     """Name everything about a request that is wrong whichever vendor carries it."""
     found = [
-        _problem("to", numbers.fault(request.to, rule) if request.to is not None else _NO_NUMBER),
+        _problem("to", _number_fault(request, rule)),
         _problem(
             "from_number", numbers.fault(request.from_number) if request.from_number is not None else None
         ),
@@ -84,11 +77,18 @@ def variables(given: Mapping[str, Any]) -> dict[str, str]:
     return {name: str(value) for name, value in given.items()}
 
 
+UNWRITABLE = Problem("request", "holds a value that can't be written as JSON")
 _NO_NUMBER = "is missing: give the number to dial, or a contact that has one"
 
 
 def _problem(field: str, message: str | None) -> Problem | None:
     return Problem(field, message) if message else None
+
+
+def _number_fault(request: CallRequest, rule: str) -> str | None:
+    if request.to is not None:
+        return numbers.fault(request.to, rule)
+    return None if isinstance(request.contact, str) else _NO_NUMBER
 
 
 def _aware(value: object) -> bool:
@@ -102,6 +102,8 @@ def _time_fault(at: object, now: datetime) -> str | None:
         return "must be a datetime with a time zone"
     if not _aware(at):
         return "has no time zone: say which, such as datetime(..., tzinfo=ZoneInfo('Asia/Kuala_Lumpur'))"
+    if at > LATEST:
+        return "is further ahead than anybody can plan"
     return "is not in the future" if at <= now else None
 
 
@@ -127,7 +129,7 @@ def _text_fault(text: object) -> str | None:
 def _timeout_fault(timeout: object) -> str | None:
     if isinstance(timeout, bool) or not isinstance(timeout, (int, float)) or not math.isfinite(timeout):
         return "must be a number of seconds"
-    return None if timeout > 0 else "must be more than 0 seconds"
+    return None if 0 < timeout <= LONGEST_TIMEOUT else "must be more than 0 seconds and at most a day"
 
 
 def _contact_fault(contact: object) -> str | None:
@@ -145,8 +147,8 @@ def _json_fault(value: object) -> str | None:
         return "must be a dict"
     try:
         if value:
-            json.dumps(value, allow_nan=False)
-    except (TypeError, ValueError):
+            json.dumps(value, allow_nan=False, ensure_ascii=False).encode()
+    except (TypeError, ValueError, RecursionError):
         return "holds a value that can't be written as JSON"
     return None
 
@@ -154,12 +156,18 @@ def _json_fault(value: object) -> str | None:
 def _variable_problems(given: object) -> list[Problem]:
     if not isinstance(given, Mapping):
         return [Problem("variables", "must be a dict of names and values")]
-    speakable: Callable[[object], bool] = lambda value: (  # noqa: E731
-        isinstance(value, str)
-        or (isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value))
-    )
     return [
         Problem("variables", f"{name!r} must be text or a number: it is spoken as it stands")
         for name, value in given.items()
-        if not isinstance(name, str) or not speakable(value)
+        if not isinstance(name, str) or not _writable(name) or not _speakable(value)
     ]
+
+
+def _speakable(value: object) -> bool:
+    if isinstance(value, str):
+        return _writable(value)
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _writable(text: str) -> bool:
+    return not any("\ud800" <= character <= "\udfff" for character in text)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from callhub.errors import ConfigurationError
-from callhub.provider.order import Problem
+from callhub.provider.order import Problem, reject
 
 if TYPE_CHECKING:
     from callhub.model.contact import Contact
@@ -48,13 +48,26 @@ class ScriptMap:
         if colon and script not in self.targets:
             return Problem("script", f"is a script of {owner}, and the call goes through {provider}")
         if script not in self.targets:
-            known = ", ".join(sorted(self.targets)) or "none"
-            return Problem("script", f"is not configured; configured: {known}")
+            return self._unknown()
         if provider not in self.targets[script]:
             return Problem(
                 "script", f"is not mapped for {provider}: add it under scripts.{script}.{provider}"
             )
         return self.targets[script][provider]
+
+    def known(self, name: str) -> None:
+        """Insist that a neutral name is configured.
+
+        Raises:
+            InvalidRequest: it isn't; the message names those that are.
+        """
+        if name not in self.targets:
+            reject([self._unknown()])
+
+    def _unknown(self) -> Problem:
+        return Problem(
+            "script", f"is not configured; configured: {', '.join(sorted(self.targets)) or 'none'}"
+        )
 
     def vendor_id(self, script: str, provider: str) -> str | None:
         """Give the vendor's id of a script; None where it has none."""

@@ -34,6 +34,7 @@ class Verdict(StrEnum):
 
 
 FAULTS: Mapping[Fault, Verdict] = {
+    Fault.CLOSED: Verdict.UNREACHABLE,
     Fault.CONNECT: Verdict.UNREACHABLE,
     Fault.DNS: Verdict.UNREACHABLE,
     Fault.CONNECT_TIMEOUT: Verdict.UNREACHABLE,

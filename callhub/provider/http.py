@@ -11,10 +11,13 @@ from urllib.parse import quote, urlencode
 
 import msgspec
 
+from callhub.errors import InvalidRequest
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 _SUCCESS = 2
+_NOWHERE = frozenset({"", ".", ".."})
 
 
 class Unreadable(ValueError):
@@ -24,6 +27,7 @@ class Unreadable(ValueError):
 class Fault(StrEnum):
     """What can go wrong on the wire before a whole answer is here."""
 
+    CLOSED = "the HTTP client that was passed in is closed"
     CONNECT = "could not connect"
     DNS = "the host name does not resolve"
     CONNECT_TIMEOUT = "timed out while connecting"
@@ -94,7 +98,15 @@ def to_json(value: Any) -> bytes:
 
 @lru_cache(maxsize=128)
 def path(*segments: str) -> str:
-    """Join segments into a path, each one escaped: ``path("api", "calls", "a b")``."""
+    """Join segments into a path, each one escaped: ``path("api", "calls", "a b")``.
+
+    Raises:
+        InvalidRequest: a segment would lead elsewhere: it is empty, ``.`` or ``..``.
+    """
+    if not _NOWHERE.isdisjoint(segments):
+        raise InvalidRequest(
+            "an id can't be empty, '.' or '..'", fields={"id": "can't be empty, '.' or '..'"}
+        )
     return "/" + "/".join(quote(segment, safe="") for segment in segments)
 
 

@@ -11,13 +11,21 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 def _base_url(text: str) -> str:
     parts = urlsplit(text)
-    if parts.scheme not in ("https", "http") or not parts.hostname:
+    if not _well_formed(text) or parts.scheme not in ("https", "http") or not parts.hostname:
         raise ValueError("must be an https URL such as https://api.example.com")
-    if parts.username or parts.password or parts.query or parts.fragment:
+    if not {"@", "?", "#"}.isdisjoint(text):
         raise ValueError("must not hold a user, a query or a fragment")
     if parts.scheme == "http" and not is_loopback(parts.hostname):
         raise ValueError("must be https: over plain http anybody on the way could read the key")
     return text.rstrip("/")
+
+
+def _well_formed(text: str) -> bool:
+    try:
+        urlsplit(text).port  # noqa: B018 - raises where the port is none
+    except ValueError:
+        return False
+    return text.isascii() and text.isprintable() and " " not in text
 
 
 def is_loopback(host: str) -> bool:

@@ -74,6 +74,11 @@ class _Wire:
         self._making = Lock()
         self._start = lru_cache(maxsize=128)(self._begin)  # parsing a URL costs a tenth of a request
 
+    @property
+    def closed(self) -> bool:
+        """Tell whether a client passed in was closed by its owner."""
+        return self._given is not None and self._given.is_closed
+
     def _client(self, request: Request) -> Any:
         """Give the client: one of our own that never reuses a connection where a repeat could ring twice."""
         if self._given is not None:
@@ -128,6 +133,8 @@ class Transport(_Wire):
 
     def send(self, provider: str, request: Request, timeout: float) -> Response | Fault:
         """Send once; give the whole answer, or the fault that kept it away."""
+        if self.closed:
+            return Fault.CLOSED
         until = time.monotonic() + timeout
         chunks: list[bytes] = []
         try:
@@ -156,6 +163,8 @@ class AsyncTransport(_Wire):
 
     async def send(self, provider: str, request: Request, timeout: float) -> Response | Fault:  # noqa: ASYNC109
         """Send once; give the whole answer, or the fault that kept it away."""
+        if self.closed:
+            return Fault.CLOSED
         until = time.monotonic() + timeout
         chunks: list[bytes] = []
         try:
@@ -232,8 +241,11 @@ def _refuse_blind_trust(client: Any) -> None:
     transports = [getattr(client, "_transport", None), *getattr(client, "_mounts", {}).values()]
     for transport in transports:
         context = getattr(getattr(transport, "_pool", None), "_ssl_context", None)
-        if isinstance(context, ssl.SSLContext) and context.verify_mode is ssl.CERT_NONE:
-            raise ConfigurationError("http_client has verify=False: anybody on the way could read the key")
+        if isinstance(context, ssl.SSLContext) and not context.check_hostname:
+            raise ConfigurationError(
+                "http_client doesn't verify whom it talks to (verify=False, or check_hostname off): "
+                "anybody on the way could read the key"
+            )
 
 
 @lru_cache(maxsize=1)

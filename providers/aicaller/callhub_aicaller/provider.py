@@ -104,7 +104,7 @@ class AICaller(Provider[AICallerSettings]):
             return call
         try:
             return replace(call, transcript=(yield from self._transcript(call_id)))
-        except CallhubError:  # undocumented: the call counts, with or without it
+        except (CallhubError, ValueError):  # undocumented: the call counts, with or without it
             return call
 
     def list_calls(self, where: CallFilter, cursor: str | None, limit: int) -> Flow[Page[Call]]:  # noqa: ARG002
