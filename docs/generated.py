@@ -203,8 +203,7 @@ def error_table() -> str:
     """Show what each error means, in the order of the tree."""
     kinds = [kind for _, kind in _branches(errors.CallhubError)]
     links = (f"[`{kind.__name__}`](#{kind.__name__.lower()})" for kind in kinds)
-    rows = ((link, code(kind.dialed), first_line(kind)) for link, kind in zip(links, kinds, strict=True))
-    return table("Error|`dialed`|Meaning", rows)
+    return table("Error|Meaning", zip(links, map(first_line, kinds), strict=True))
 
 
 def _branches(
