@@ -64,6 +64,7 @@ EXITS: Mapping[type[BaseException], Exit] = {
     errors.LedgerError: Exit.LEDGER,
     BaseException: Exit.PROBLEM,
 }
+_CLEAR = (errors.WaitTimeout, errors.InvalidState)  # it is known how the call stands, whether or not it rang
 
 
 class Interrupted(errors.CallhubError):
@@ -100,7 +101,7 @@ def exit_code(error: BaseException) -> Exit:
     """Give the exit code; that a phone may have rung weighs more than what went wrong."""
     if isinstance(error, KeyboardInterrupt | Interrupted):
         return _interruption(error)
-    if getattr(error, "dialed", "no") == "maybe" and not isinstance(error, errors.WaitTimeout):
+    if getattr(error, "dialed", "no") == "maybe" and not isinstance(error, _CLEAR):
         return Exit.UNKNOWN
     return next(EXITS[kind] for kind in type(error).__mro__ if kind in EXITS)
 
@@ -111,7 +112,7 @@ def as_json(error: BaseException) -> dict[str, Any]:
     facts = {
         "type": "UsageError" if isinstance(error, CycloptsError) else _name(error),
         "message": str(told),
-        "dialed": "maybe" if isinstance(told, errors.WaitTimeout) else told.dialed,
+        "dialed": told.dialed,
         "provider": told.provider,
         "code": told.code,
         "fields": getattr(told, "fields", {}),

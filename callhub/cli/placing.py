@@ -6,8 +6,8 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from callhub.cli import watching
-from callhub.cli.failures import Interrupted
-from callhub.errors import CallhubError, OutcomeUnknown
+from callhub.cli.failures import Interrupted, readable
+from callhub.errors import CallhubError, OutcomeUnknown, WaitTimeout
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -45,16 +45,15 @@ def watch(hub: Hub, call: Call, timeout: float, *, quiet: bool) -> Call:
 
     Raises:
         Interrupted, WaitTimeout: the call goes on.
-        CallhubError: the call can't be read; `dialed` is "maybe", since it was placed.
+        OutcomeUnknown: it was placed, and can't be read.
     """
     try:
         return watching.wait(hub, call.id, timeout, quiet=quiet)
-    except CallhubError as error:
-        error.dialed, error.call = "maybe", error.call or call
+    except (Interrupted, WaitTimeout, OutcomeUnknown):
         raise
-    except Exception as bug:
-        message = f"the call was placed, but watching it failed: unexpected {type(bug).__name__}"
-        raise OutcomeUnknown(message, provider=call.provider, call=call) from bug
+    except Exception as error:
+        message = f"the call was placed, but watching it failed: {readable(error)}"
+        raise OutcomeUnknown(message, provider=call.provider, call=call) from error
 
 
 def hint(hub: Hub, call: Call) -> str:

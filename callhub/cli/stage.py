@@ -83,7 +83,8 @@ def applaud(acts: Sequence[Act]) -> None:
         together = acts[start : start + room]
         width = min(_WIDEST, (out.console().width - _LABEL) // len(together) - 2)
         out.show("", _table(together, width))
-    out.show(_again(acts))
+    if any(act.call for act in acts):
+        out.show(_again(acts))
     rows = Table.grid(padding=(0, 2, 0, 0))
     for command, meaning in _NEXT:
         rows.add_row(Text(command, "bold"), meaning)

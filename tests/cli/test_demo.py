@@ -50,6 +50,19 @@ def test_it_is_json_too_and_ignores_the_user_s_settings(cli: Cli, monkeypatch: p
     assert ran.json["calls"][0]["trail"][-1] == "ended"
 
 
+def test_a_proxy_for_the_world_outside_is_not_asked(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:1")
+    assert cli("demo").code == 0
+
+
+def test_nothing_is_asked_again_where_nothing_was_placed(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(boxes, "NUMBER", "12")
+    ran = cli("demo")
+    assert (ran.code, "Asked again" in ran.out) == (1, False)
+    assert "must be in E.164 form" in " ".join(ran.out.split())
+
+
 def test_a_plugin_without_a_sandbox_is_left_out(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delattr("callhub_erzycall.provider.ErzyCall.sandbox")
     ran = cli("demo")
