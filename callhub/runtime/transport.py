@@ -13,11 +13,13 @@ import time
 from functools import lru_cache
 from threading import Lock
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import httpx2
 
 from callhub.errors import ConfigurationError
 from callhub.provider.http import Fault, Request, Response
+from callhub.provider.settings import is_loopback
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -96,7 +98,7 @@ class _Wire:
                 keepalive_expiry=KEEPALIVE_SECONDS,
             )
             self._own[fresh] = getattr(httpx2, self.client_name)(
-                verify=_tls(), limits=limits, follow_redirects=False
+                verify=_tls(), limits=limits, follow_redirects=False, mounts=_past_proxies(self._providers)
             )
         return self._own[fresh]
 
@@ -246,6 +248,12 @@ def _refuse_blind_trust(client: Any) -> None:
                 "http_client doesn't verify whom it talks to (verify=False, or check_hostname off): "
                 "anybody on the way could read the key"
             )
+
+
+def _past_proxies(providers: Mapping[str, Provider[Any]]) -> dict[str, None]:
+    """Keep what stays on this machine off every proxy: it may be plain http, with the key in it."""
+    hosts = [urlsplit(provider.settings.base_url).hostname or "" for provider in providers.values()]
+    return {f"all://{f'[{host}]' if ':' in host else host}": None for host in hosts if is_loopback(host)}
 
 
 @lru_cache(maxsize=1)
