@@ -100,17 +100,21 @@ def provider(name: str, given: Mapping[str, Any]) -> Provider[Any]:
         raise ConfigurationError(
             f"{name}: its settings must be a table, such as {{'api_key': …}}", provider=name
         )
-    fields = kind.settings_type.model_fields
-    values = {
-        field: os.environ[variable(name, field)] for field in fields if variable(name, field) in os.environ
-    }
     try:
-        settings = kind.settings_type.model_validate({**values, **given})
+        settings = kind.settings_type.model_validate({**variables(name), **given})
     except ValidationError as error:
         said = problems(error)
     else:
         return kind(settings)
     raise ConfigurationError(f"{name}: {said}; {_how_to_set(name, kind.settings_type)}", provider=name)
+
+
+def variables(name: str) -> dict[str, str]:
+    """Give those settings of a provider that the environment holds."""
+    fields = registry.load(name).settings_type.model_fields
+    return {
+        field: os.environ[variable(name, field)] for field in fields if variable(name, field) in os.environ
+    }
 
 
 def variable(name: str, field: str) -> str:

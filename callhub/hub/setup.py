@@ -79,7 +79,7 @@ def configured() -> dict[str, Any]:
     settings = config.read()
     names = config.named_providers(settings)
     return {
-        "providers": {name: settings.providers.get(name, {}) for name in names},
+        "providers": {name: {**settings.providers.get(name, {}), **config.variables(name)} for name in names},
         "scripts": settings.scripts,
         "ledger": settings.ledger,
         "numbers": settings.numbers,

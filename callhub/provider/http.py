@@ -9,14 +9,13 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
 
-import msgspec
-
 from callhub.errors import InvalidRequest
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 _SUCCESS = 2
+_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False)
 _NOWHERE = frozenset({"", ".", ".."})
 
 
@@ -93,7 +92,7 @@ class Response:
 
 def to_json(value: Any) -> bytes:
     """Encode compactly and in the given order, so that one input always gives the same bytes."""
-    return msgspec.json.encode(value)
+    return _ENCODER.encode(value).encode()
 
 
 @lru_cache(maxsize=128)

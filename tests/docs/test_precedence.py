@@ -34,7 +34,6 @@ def reached(hub: callhub.Hub) -> str:
         return str(hub._context.links["erzycall"].provider.settings.base_url)  # noqa: SLF001 - nothing shows it
 
 
-@pytest.mark.xfail(strict=True, reason="the file's settings of a provider hide the environment's")
 def test_the_environment_wins_over_the_file() -> None:
     assert reached(callhub.Hub.from_config()) == "http://localhost:2"
 
