@@ -30,16 +30,22 @@ def write(name: str, parent: Path) -> Path:
         InvalidRequest: the name won't do, or the folder is there already. Nothing is written then.
     """
     folder = parent / f"callhub-{name}"
-    problem = _problem(name, folder)
+    problem = _problem(name)
     if problem:
         raise InvalidRequest(f"NAME {problem}")
+    try:
+        folder.mkdir()
+    except FileExistsError:
+        raise InvalidRequest(
+            f"{folder.name} is there already, and nothing is overwritten: remove it, or take another NAME"
+        ) from None
     for place, text in _texts(name):
         (folder / place).parent.mkdir(parents=True, exist_ok=True)
         (folder / place).write_text(text, encoding="utf-8")
     return folder
 
 
-def _problem(name: str, folder: Path) -> str | None:
+def _problem(name: str) -> str | None:
     if not registry.NAME.fullmatch(name) or len(name) > LONGEST:
         return (
             f"must be a lower-case letter, then letters, digits and single hyphens, {LONGEST} characters "
@@ -47,8 +53,6 @@ def _problem(name: str, folder: Path) -> str | None:
         )
     if name in registry.installed():
         return f"is taken: a provider {name!r} is installed"
-    if folder.exists():
-        return f"would overwrite {folder.name}, which is there already; remove it, or take another name"
     return None
 
 
