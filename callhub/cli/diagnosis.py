@@ -134,7 +134,7 @@ def _ledger(settings: HubSettings) -> tuple[str, str | None]:
         with callhub.Hub(ledger=settings.ledger) as hub:
             next(iter(hub.calls.history()), None)
     except CallhubError as error:
-        return settings.ledger or "", str(error)
+        return "", str(error)  # not its URL, which may hold a password
     return place, None
 
 

@@ -2,7 +2,8 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
+from math import isnan
 from typing import Annotated, Any
 
 from cyclopts import Parameter, Token
@@ -15,20 +16,26 @@ def instant(_hint: object, tokens: Sequence[Token]) -> datetime:
     """Read a time of ISO 8601 that says its offset."""
     try:
         at = datetime.fromisoformat(tokens[0].value)
-    except ValueError:
-        at = None
-    if at is None:
-        raise ValueError("it is no time of ISO 8601, such as 2026-12-01T15:00+08:00.")
-    if at.utcoffset() is None:
-        raise ValueError("its offset is missing: end it with Z or with one such as +08:00.")
-    return at
+        if at.utcoffset() is not None:
+            return at.astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise ValueError("it is no time of ISO 8601, such as 2026-12-01T15:00+08:00.") from None
+    raise ValueError("its offset is missing: end it with Z or with one such as +08:00.")
 
 
 def positive(_hint: object, number: int | None) -> None:
-    """Refuse numbers below 1."""
-    if number is not None and number < 1:
-        raise ValueError("It must be 1 or more.")
+    """Refuse numbers that count nothing."""
+    if number is not None and not 1 <= number <= MOST:
+        raise ValueError(f"It must be from 1 to {MOST}.")
 
+
+def waitable(_hint: object, seconds: float) -> None:
+    """Refuse what is no number."""
+    if isnan(seconds):
+        raise ValueError("It must be a number of seconds.")
+
+
+MOST = 1_000_000_000
 
 AsJson = Annotated[
     bool, Parameter(name="--json", help="print JSON, one object a line; a failure goes to stderr as JSON.")
@@ -42,6 +49,7 @@ Limit = Annotated[
     int | None, Parameter(metavar="N", validator=positive, help="stop after that many, and ask for no more.")
 ]
 PageSize = Annotated[int, Parameter(metavar="N", validator=positive)]
+Patience = Annotated[float, Parameter(metavar="SECONDS", allow_leading_hyphen=True, validator=waitable)]
 Several = Annotated[tuple[str, ...], Parameter(metavar="TEXT")]
 Pairs = Annotated[tuple[str, ...], Parameter(metavar="NAME=VALUE")]
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import sys
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
@@ -17,6 +18,7 @@ from rich.text import Text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
+    from contextlib import AbstractContextManager
 
     from rich.console import RenderableType
 
@@ -103,6 +105,12 @@ def say(line: str = "") -> None:
 def note(line: str) -> None:
     """Print a hint on the standard error."""
     messages().print(Text(line, "dim"), soft_wrap=True)
+
+
+def patience(doing: str, *, quiet: bool) -> AbstractContextManager[object]:
+    """Show a terminal that something takes its time; nothing elsewhere."""
+    printer = messages()
+    return nullcontext() if quiet or not printer.is_terminal else printer.status(doing, spinner="line")
 
 
 def complain(lines: Iterable[str]) -> None:

@@ -113,7 +113,8 @@ def _table(acts: Sequence[Act], width: int) -> Table:
         table.add_column(act.box.title, width=width, overflow="fold")
     shown = [dict(_rows(act, width)) for act in acts]
     for label in shown[0]:
-        table.add_row(label, *(Text(rows[label], _STYLES.get(rows[label], "")) for rows in shown))
+        style = _STYLES if label == "status" else {}
+        table.add_row(label, *(Text(rows[label], style.get(rows[label], "")) for rows in shown))
     return table
 
 

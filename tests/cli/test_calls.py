@@ -56,7 +56,15 @@ def test_filters_are_the_facade_s(cli: Cli, erzycall: Served) -> None:
 
 @pytest.mark.parametrize(
     "argv",
-    [("--status", "over"), ("--since", "2025-01-15"), ("--limit", "0"), ("--page-size", "x"), ("--nope",)],
+    [
+        ("--status", "over"),
+        ("--since", "2025-01-15"),
+        ("--until", "9999-12-31T23:59-14:00"),
+        ("--limit", "0"),
+        ("--limit", "9" * 30),
+        ("--page-size", "x"),
+        ("--nope",),
+    ],
 )
 def test_wrong_filters_are_refused(cli: Cli, argv: tuple[str, ...]) -> None:
     ran = cli("calls", "list", *argv)
@@ -114,6 +122,10 @@ def test_wait_ends_with_the_time(cli: Cli, erzycall: Served) -> None:
     ran = cli("calls", "wait", placed(cli, "+14155553017", *LATER), "--timeout", "0", "--json")
     assert (ran.code, ran.error["type"], ran.error["dialed"]) == (7, "WaitTimeout", "maybe")
     assert erzycall.alive
+
+
+def test_waiting_for_no_number_is_refused(cli: Cli) -> None:
+    assert cli("calls", "wait", "erzycall:abc123", "--timeout", "nan").code == 2
 
 
 def test_cancel_cancels_once_and_then_says_so_again(cli: Cli, erzycall: Served) -> None:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         (("--speed", "0"), 2, "more than 0"),
         (("--speed", "nan"), 2, "more than 0"),
         (("--speed", "-1"), 2, "more than 0"),
+        (("--speed", "1e9"), 2, "at most 10000"),
     ],
 )
 def test_slips_are_told_in_a_line(cli: Cli, argv: tuple[str, ...], code: int, said: str) -> None:

@@ -10,7 +10,7 @@ from cyclopts import App, Parameter
 import callhub
 from callhub.cli import out, placing
 from callhub.cli.help import examples
-from callhub.cli.options import AsJson, Instant, Pairs, Several, Vendor, extras, given, pairs
+from callhub.cli.options import AsJson, Instant, Pairs, Patience, Several, Vendor, extras, given, pairs
 from callhub.cli.show import CALLS
 from callhub.errors import InvalidRequest
 
@@ -45,7 +45,7 @@ def call(
     meta: Pairs = (),
     timeout: Annotated[float, Parameter(metavar="SECONDS", allow_leading_hyphen=True)] = 30,
     wait: Annotated[bool, Parameter(negative="--no-wait")] = False,
-    wait_timeout: Annotated[float, Parameter(metavar="SECONDS", allow_leading_hyphen=True)] = 600,
+    wait_timeout: Patience = 600,
     as_json: AsJson = False,
 ) -> None:
     """Place one call, once.

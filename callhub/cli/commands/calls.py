@@ -10,7 +10,7 @@ from cyclopts import App, Parameter
 import callhub
 from callhub.cli import out, watching
 from callhub.cli.help import examples
-from callhub.cli.options import AsJson, Instant, Limit, PageSize, Status, Vendor
+from callhub.cli.options import AsJson, Instant, Limit, PageSize, Patience, Status, Vendor
 from callhub.cli.show import CALLS
 
 app = App(name="calls", help="See, wait for and cancel calls.", help_epilogue="")
@@ -103,7 +103,7 @@ def wait(
     call_id: str,
     /,
     *,
-    timeout: Annotated[float, Parameter(metavar="SECONDS", allow_leading_hyphen=True)] = 600,
+    timeout: Patience = 600,
     as_json: AsJson = False,
 ) -> None:
     """Wait until a call is over, and show it. Ctrl-C ends the waiting, not the call.

@@ -4,6 +4,7 @@
 
 from cyclopts import App
 
+from callhub.cli import out
 from callhub.cli.help import examples
 from callhub.cli.options import AsJson
 
@@ -22,6 +23,7 @@ def doctor(*name: str, as_json: AsJson = False) -> int:
     """
     from callhub.cli import diagnosis, prescription  # noqa: PLC0415 - not for help
 
-    found = diagnosis.examine(name)
+    with out.patience("asking the vendors", quiet=as_json):
+        found = diagnosis.examine(name)
     prescription.show(found, as_json=as_json)
     return 0 if found.well else 1

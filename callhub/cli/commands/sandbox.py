@@ -2,13 +2,14 @@
 
 # ruff: noqa: D417 - options that commands share carry their own help
 
-from math import isfinite
 from typing import Annotated
 
 from cyclopts import App, Parameter
 
 from callhub.cli.help import examples
 from callhub.cli.options import AsJson
+
+FASTEST = 10_000
 
 app = App(
     name="sandbox",
@@ -19,8 +20,8 @@ app = App(
 
 
 def _speed(_hint: object, speed: float) -> None:
-    if not isfinite(speed) or speed <= 0:
-        raise ValueError("It must be more than 0.")
+    if not 0 < speed <= FASTEST:
+        raise ValueError(f"It must be more than 0 and at most {FASTEST}.")
 
 
 @app.default
