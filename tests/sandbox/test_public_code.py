@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import time
 from datetime import UTC, datetime
+from typing import Any
 
 import requests
+
 from callhub.provider.sandbox import SandboxClock
 from callhub.runtime.serve import serve
 from callhub_aicaller.sandbox import AICallerSandbox
 
 HEADERS = {"aicaller-api-key": "sandbox-key"}
-CALL = {
+CALL: Any = {
     "teamId": "363573667364666473667332",
     "callTemplateId": "363573667364666473667332",
     "nameOfHuman": "John",
