@@ -7,7 +7,6 @@ import signal
 import sys
 import threading
 from contextlib import contextmanager
-from importlib.metadata import version
 from io import TextIOWrapper
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
@@ -52,7 +51,7 @@ def make_app() -> App:
         help_epilogue=examples("demo", "doctor", "call +14155550100 --script onboarding --name Ada --wait")
         + "\n\nExit codes and JSON: callhub help exit-codes, callhub help json",
         default_parameter=Parameter(negative=(), show_default=False),
-        version=lambda: version("callhub"),
+        version=_version,
         result_action="return_value",
         suppress_keyboard_interrupt=False,
         console=out.console(),
@@ -65,6 +64,12 @@ def make_app() -> App:
     options = Group.create_ordered("Options")
     app["--help"].group = app["--version"].group = (options,)
     return app
+
+
+def _version() -> str:
+    from importlib.metadata import version  # noqa: PLC0415 - slow, and seldom asked for
+
+    return version("callhub")
 
 
 def run(argv: Sequence[str] | None = None) -> int:
