@@ -83,9 +83,17 @@ def read() -> HubSettings:
 
 
 def named_providers(settings: HubSettings) -> list[str]:
-    """Name the providers that the file or a ``CALLHUB_<NAME>_…`` variable configures."""
-    set_by_variables = {name for name in registry.installed() if any(map(os.environ.get, _variables(name)))}
-    return sorted(set(settings.providers) | set_by_variables)
+    """Name the providers that the file or a ``CALLHUB_<NAME>_<FIELD>`` variable configures."""
+    own = {f"CALLHUB_{field.upper()}" for field in (*HubSettings.model_fields, "config", "public_url")}
+    installed = registry.installed()
+    owners = (_owner(key, installed) for key in os.environ if key not in own)
+    return sorted({*settings.providers, *filter(None, owners)})
+
+
+def _owner(key: str, installed: Iterable[str]) -> str | None:
+    """Find the provider that an environment variable is for: of ``foo`` and ``foo-bar`` the longer one."""
+    fitting = [name for name in installed if key.startswith(variable(name, ""))]
+    return max(fitting, key=len, default=None)
 
 
 def provider(name: str, given: Mapping[str, Any]) -> Provider[Any]:
@@ -141,8 +149,3 @@ def _how_to_set(name: str, kind: type[Settings]) -> str:
     known = ", ".join(kind.model_fields)
     example = variable(name, "api_key")
     return f"set {example} and the like, or [providers.{name}] in {DEFAULT_FILE}; settings: {known}"
-
-
-def _variables(name: str) -> list[str]:
-    prefix = variable(name, "")
-    return [key for key in os.environ if key.startswith(prefix)]

@@ -88,6 +88,8 @@ def keep_pace(link: Link, deadline: float) -> Steps[None]:
     Raises:
         RateLimited: that would be past the deadline; nothing was sent.
     """
+    if link.limit is None:
+        return
     seconds = retry.pause(link.limit, (yield from ask(Now())))
     if not seconds:
         return

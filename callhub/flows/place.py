@@ -227,8 +227,8 @@ def _try_until_settled(intent: _Intent, key: str) -> Steps[Call]:
         yield from keep_pace(intent.link, intent.deadline)
         flow = intent.link.provider.create_call(intent.order)
         request = yield from _up_to_dial(intent, flow)
-        yield from _in_time(intent)
-        if not (yield from _claim(intent, request)):
+        remaining = yield from _time_left(intent)
+        if not (yield from _claim(intent, request, remaining + LEASE_MARGIN)):
             record = (yield from _standing(key, intent.document, intent.deadline)).record
             if record is not None and not _free(record):
                 return _given_back(record)
@@ -256,18 +256,17 @@ def _up_to_dial(intent: _Intent, flow: Flow[Call]) -> Steps[Request]:
     )
 
 
-def _in_time(intent: _Intent) -> Steps[None]:
-    """Refuse to dial when the time is up: there would be none to hear the answer."""
-    if (yield from ask(Ticks())) >= intent.deadline:
-        name = intent.link.provider.name
-        raise Unreachable(
-            "the timeout was used up before the call could be sent; nothing was dialled", provider=name
-        )
+def _time_left(intent: _Intent) -> Steps[float]:
+    """Give the seconds until the deadline; refuse to dial where nobody would wait for the answer."""
+    remaining = intent.deadline - (yield from ask(Ticks()))
+    if remaining > 0:
+        return remaining
+    said = "the timeout was used up before the call could be sent; nothing was dialled"
+    raise Unreachable(said, provider=intent.link.provider.name)
 
 
-def _claim(intent: _Intent, request: Request) -> Steps[bool]:
+def _claim(intent: _Intent, request: Request, lease: float) -> Steps[bool]:
     provider = intent.link.provider
-    remaining = max(0.0, intent.deadline - (yield from ask(Ticks())))
     intent.started_at = yield from ask(Now())
     claim = Claim(
         call=intent.call,
@@ -277,7 +276,7 @@ def _claim(intent: _Intent, request: Request) -> Steps[bool]:
         request=request,
         account=f"{provider.settings.base_url}\x00{provider.settings.api_key.get_secret_value()}",
         started_at=intent.started_at,
-        lease=remaining + LEASE_MARGIN,
+        lease=lease,
     )
     return (yield from ask(claim))
 
