@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from callhub.cli import watching
@@ -12,10 +11,11 @@ from callhub.errors import CallhubError, OutcomeUnknown, WaitTimeout
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from callhub.errors import Dialed
     from callhub.hub import Hub
     from callhub.model.call import Call
 
-_LOOKED_AT = 1_000
+_PROVEN = ("refused", "unreachable")
 
 
 def place(hub: Hub, options: Mapping[str, Any]) -> Call:
@@ -30,14 +30,9 @@ def place(hub: Hub, options: Mapping[str, Any]) -> Call:
         return hub.calls.create(**options)
     except CallhubError:
         raise
-    except (Exception, KeyboardInterrupt) as broken:
-        written = _written(hub, options)
-        if isinstance(broken, KeyboardInterrupt):
-            raise _interrupted(broken, written, options["idempotency_key"]) from None
-        if written is None or not _in_doubt(written):
-            raise
-        message = f"unexpected {type(broken).__name__} while the call was being placed"
-        raise OutcomeUnknown(message, provider=written.provider, call=written) from broken
+    except (Exception, KeyboardInterrupt) as broken:  # noqa: BLE001 - whatever it is, the ledger tells more
+        error = _broken_off(broken, hub, options)
+        raise error from (None if isinstance(error, Interrupted) else broken)
 
 
 def watch(hub: Hub, call: Call, timeout: float, *, quiet: bool) -> Call:
@@ -66,25 +61,35 @@ def hint(hub: Hub, call: Call) -> str:
     return f"{watch}\ncancel it: callhub calls cancel {call.id}" if can else watch
 
 
+def _broken_off(broken: BaseException, hub: Hub, options: Mapping[str, Any]) -> CallhubError:
+    """Make the error that tells what stands in the ledger."""
+    try:
+        call = _written(hub, options)
+    except (CallhubError, KeyboardInterrupt):
+        return _error(broken, "and the ledger can't be asked whether anything was sent", options, "maybe")
+    if call is None:
+        return _error(broken, "before anything was sent", options)
+    if all(attempt.verdict in _PROVEN for attempt in call.attempts):
+        return _error(broken, f"and nothing of call {call.id} was dialled", options, call=call)
+    return _error(broken, f"while call {call.id} was being placed", options, "maybe", call)
+
+
 def _written(hub: Hub, options: Mapping[str, Any]) -> Call | None:
     """Find what the ledger has under the key, if it got that far."""
-    try:
-        recent = islice(hub.calls.history(to=options.get("to")), _LOOKED_AT)
-        return next((call for call in recent if call.idempotency_key == options["idempotency_key"]), None)
-    except CallhubError:
-        return None
+    calls = hub.calls.history(to=options.get("to"))
+    return next((call for call in calls if call.idempotency_key == options["idempotency_key"]), None)
 
 
-def _in_doubt(call: Call) -> bool:
-    return any(attempt.verdict in (None, "maybe") for attempt in call.attempts)
-
-
-def _interrupted(stop: KeyboardInterrupt, call: Call | None, key: str) -> Interrupted:
-    if call is None:
-        return Interrupted("interrupted before anything was sent", stop)
-    again = f"the same command with --key {key} won't ring twice"
-    if _in_doubt(call):
-        return Interrupted(
-            f"interrupted while call {call.id} was being placed; {again}", stop, dialed="maybe", call=call
-        )
-    return Interrupted(f"interrupted; call {call.id} is {call.status}; {again}", stop, call=call)
+def _error(
+    broken: BaseException,
+    said: str,
+    options: Mapping[str, Any],
+    dialed: Dialed = "no",
+    call: Call | None = None,
+) -> CallhubError:
+    again = f"; the same command with --key {options['idempotency_key']} won't ring twice"
+    text = said + (again if call or dialed == "maybe" else "")
+    if isinstance(broken, KeyboardInterrupt):
+        return Interrupted(f"interrupted {text}", broken, dialed=dialed, call=call)
+    kind = OutcomeUnknown if dialed == "maybe" else CallhubError
+    return kind(f"unexpected {type(broken).__name__} {text}", dialed=dialed, call=call)

@@ -225,7 +225,7 @@ def test_several_providers_need_a_choice(cli: Cli, both: dict[str, Served]) -> N
     assert both
 
 
-def interrupt(*_: object) -> None:
+def interrupt(*_: object, **__: object) -> None:
     raise KeyboardInterrupt
 
 
@@ -258,6 +258,17 @@ def test_ctrl_c_before_the_claim_says_that_nothing_was_sent(
         ran = cli("call", "+14155552023", *SCRIPT)
     assert (ran.code, ran.err) == (130, "error: interrupted before anything was sent\n")
     assert cli("calls", "history").out == ""
+    assert erzycall.alive
+
+
+def test_ctrl_c_never_says_no_without_the_ledger_s_word(
+    cli: Cli, erzycall: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Transport, "send", interrupt)
+    monkeypatch.setattr("callhub.hub.blocking.Calls.history", interrupt)
+    ran = cli("call", "+14155552028", *SCRIPT, "--key", "k", "--json")
+    assert (ran.code, ran.error["dialed"]) == (130, "maybe")
+    assert "the ledger can't be asked" in ran.error["message"]
     assert erzycall.alive
 
 
