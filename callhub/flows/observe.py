@@ -158,12 +158,15 @@ def page(context: Context, wanted: Wanted, cursor: tuple[int, Any]) -> Steps[Pag
 def wait(
     context: Context, call_id: str, timeout: float, on_update: Callable[[Call], object] | None
 ) -> Steps[Call]:
-    """Read the call, less and less often, until it is over.
+    """Read the call, less and less often, until it is over; where the ledger knows that, at once.
 
     Raises:
         WaitTimeout: it isn't over in time; `call` is its latest state.
         OutcomeUnknown: the call is in doubt, so that there is nothing to wait for.
     """
+    known = (yield from locate(call_id)).ours
+    if known is not None and known.terminal:
+        return known
     deadline = (yield from ask(Ticks())) + timeout
     gap = FIRST_GAP
     while True:

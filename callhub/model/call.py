@@ -38,6 +38,8 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True):
     """One try to place a call.
 
     Attributes:
+        provider: the vendor that it went to.
+        started_at, finished_at: aware, UTC; it has no end while it is under way.
         verdict: ``accepted``, ``refused``, ``unreachable`` or ``maybe``; None while it is under way.
         reason: why, in a sentence without personal data.
     """
@@ -60,14 +62,21 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
         outcome: what came of it; None until it is over.
         ended_reason: the vendor's word for why it ended.
         provider_status: the vendor's word for the status.
+        provider: the vendor that the call goes through.
         to: the number dialled, in E.164 form.
+        from_number: the caller number, where the request or the vendor named one.
         contact: the contact's id, where the vendor links one, else the contact's name.
         script: neutral name, or ``"<provider>:<vendor id>"``.
+        variables: what the script was given, by neutral names.
         held_by: who holds a scheduled call: ``"provider"``.
         scheduled_at, created_at, started_at, ended_at, callback_at: aware, UTC.
         duration: how long the call lasted.
         answered_by: ``"person"`` or ``"machine"``, where the vendor tells.
+        recording_url: link to the recording, where the vendor gives one.
+        transcript: what was said, in the vendor's own form, where it gives that.
         results: values that the vendor drew from the call, by name.
+        idempotency_key: the key that the call stands under.
+        metadata: the values of your own, as they were given.
         attempts: every try, in order.
         replayed: True where an idempotency key gave back an earlier call.
         needs_person: True where only a person can tell whether the call was placed.

@@ -18,6 +18,8 @@ class Contact(msgspec.Struct, frozen=True, kw_only=True, repr_omit_defaults=True
         provider: the vendor whose book it is in.
         name: how the person is addressed.
         phone: number in E.164 form.
+        email, notes: as the book has them.
+        tags: words that contacts are grouped by.
         timezone: IANA name of the person's zone.
         groups: ids of the vendor's contact groups.
         custom_fields: free values by name.

@@ -472,3 +472,12 @@ def test_a_long_history_is_read_in_pages(side: Side, vendor: Vendor, monkeypatch
     first = next(half_read).id
     hub.calls.create(**wish(vendor))
     assert [first, *ids(half_read)] == made[::-1]
+
+
+def test_waiting_for_what_the_ledger_knows_to_be_over_asks_nobody(hub: Any, vendor: Vendor) -> None:
+    call = hub.calls.create(**wish(vendor))
+    over = hub.calls.wait(call.id)
+    seen = len(vendor.relay.seen)
+    again = hub.calls.wait(call.id)
+    assert (again.to_dict(), again.raw) == (over.to_dict(), over.raw)
+    assert len(vendor.relay.seen) == seen
