@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 import sys
 from functools import cache
 from importlib.metadata import entry_points
@@ -13,7 +12,7 @@ import pytest
 
 from callhub.provider import registry
 from callhub.provider.sandbox import SandboxClock
-from callhub.runtime import serve as serving
+from callhub.runtime.serve import serve
 from callhub_aicaller.sandbox import AICallerSandbox
 from callhub_erzycall.sandbox import ErzyCallSandbox
 from tests.core.kit import Instant, Relay, Rows, Side, Vendor, World
@@ -26,20 +25,10 @@ if TYPE_CHECKING:
 @pytest.fixture(scope="session")
 def relays() -> Iterator[dict[str, tuple[Relay, str]]]:
     """Serve both vendors for the whole session."""
-    # Without this each answer waits 40 ms for the acknowledgement of its head; see defect 9.
-    listen = serving._listen  # noqa: SLF001
-
-    def at_once(port: int) -> socket.socket:
-        listener = listen(port)
-        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        return listener
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(serving, "_listen", at_once)
-        relays = {name: Relay() for name in ("erzycall", "aicaller")}
-        with serving.serve(relays["erzycall"]) as first, serving.serve(relays["aicaller"]) as second:
-            urls = {"erzycall": first.url, "aicaller": second.url}
-            yield {name: (relay, urls[name]) for name, relay in relays.items()}
+    relays = {name: Relay() for name in ("erzycall", "aicaller")}
+    with serve(relays["erzycall"]) as first, serve(relays["aicaller"]) as second:
+        urls = {"erzycall": first.url, "aicaller": second.url}
+        yield {name: (relay, urls[name]) for name, relay in relays.items()}
 
 
 @pytest.fixture(scope="session", autouse=True)
