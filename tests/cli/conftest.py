@@ -7,6 +7,8 @@ import os
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
+from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Any, Protocol
 
 import pytest
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 SPEED = 100  # a call's minute takes less than a second
+scanned = cache(entry_points)  # each scan of what is installed takes 20 ms, and commands make many
 
 
 @dataclass(frozen=True)
@@ -62,6 +65,7 @@ def clean(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
             monkeypatch.delenv(name)
     monkeypatch.setenv("CALLHUB_LEDGER", f"sqlite:///{tmp_path / 'ledger.db'}")
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("callhub.provider.registry.entry_points", scanned)
 
 
 @pytest.fixture
