@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from callhub.errors import InvalidRequest
@@ -32,7 +32,6 @@ class Context:
     links: Mapping[str, Link]
     scripts: ScriptMap
     numbers: str = "e164"
-    defaults: Mapping[str, Any] = field(default_factory=dict)
 
     def link(self, named: str | None) -> Link:
         """Give the vendor that was named, or the only one; see `routing.choose` for the errors."""

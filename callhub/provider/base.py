@@ -21,8 +21,6 @@ from callhub.provider.http import Request, Response
 from callhub.provider.settings import Settings
 
 if TYPE_CHECKING:
-    from datetime import timedelta
-
     from callhub.model.call import Call
     from callhub.model.contact import Contact
     from callhub.model.lifecycle import CallStatus
@@ -74,7 +72,6 @@ class Provider(ABC, Generic[S]):
         about_person: those vendor codes of a refusal that would be the same at any vendor.
         operations: the vendor's own operations beside the ones below; none of them may dial.
         page_limit: the longest page that the vendor gives; None where it has no pages.
-        pickup_delay: how long after an accepted create the phone may start to ring.
     """
 
     name: ClassVar[str]
@@ -87,7 +84,6 @@ class Provider(ABC, Generic[S]):
     about_person: ClassVar[frozenset[str]] = frozenset()
     operations: ClassVar[tuple[str, ...]] = ()
     page_limit: ClassVar[int | None] = None
-    pickup_delay: ClassVar[timedelta | None] = None
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -118,7 +118,6 @@ def test_what_is_declared_fits_together(provider: Vendor) -> None:
         assert issubclass(kind, Refused)
         assert code != "IDEMPOTENCY_MISMATCH"
     assert provider.about_person <= {code for _, code in provider.refusals}
-    assert isinstance(provider.pickup_delay, timedelta | None)
 
 
 @each_vendor

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import Field, field_validator
@@ -63,7 +62,6 @@ class ErzyCall(Provider[ErzyCallSettings]):
         "list_outbound_assistants",
     )
     page_limit = 100
-    pickup_delay = timedelta(seconds=60)
 
     @classmethod
     def sandbox(cls, clock: SandboxClock) -> ErzyCallSandbox:
