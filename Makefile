@@ -7,7 +7,7 @@ pip-says = $(BIN)/pip config list | sed -n "s/^[^=]*\.$(1)='\(.*\)'$$/\1/p" | he
 uv = UV_DEFAULT_INDEX="$${UV_DEFAULT_INDEX:-$$($(call pip-says,index-url))}" \
      SSL_CERT_FILE="$${SSL_CERT_FILE:-$$($(call pip-says,cert))}" $(BIN)/uv
 
-.PHONY: demo test test-long bench check docs lock clean
+.PHONY: demo test test-long bench record check docs lock clean
 
 demo: $(VENV)/.ready
 	@$(BIN)/callhub demo
@@ -20,6 +20,10 @@ test-long: $(VENV)/.ready
 
 bench: $(VENV)/.ready
 	@$(BIN)/python -m benchmarks
+
+# Against the sandboxes on loopback; with CALLHUB_LIVE=1 against a vendor, see cassettes/README.md.
+record: $(VENV)/.ready
+	@$(BIN)/python -m tests.cassettes.record
 
 check: $(VENV)/.ready
 	$(BIN)/ruff check

@@ -304,6 +304,15 @@ class TakesAnyAnswer(ErzyCall):
             return Call(id="erzycall:x", provider="erzycall", provider_call_id="x")
 
 
+class GainsAnOperation(ErzyCall):
+    operations = (*ErzyCall.operations, "supports")
+
+
+class KeyInARecordedHeader(AICaller):
+    def authorization(self) -> tuple[tuple[str, str], ...]:
+        return (("accept", self.settings.api_key.get_secret_value()),)
+
+
 def finish(flow: Flow[T], answer: Response) -> T:
     try:
         flow.send(answer)
@@ -356,6 +365,8 @@ CAUGHT_BY: Mapping[type[ErzyCall | AICaller], str] = {
     NumberInThePath: "test_numbers_are_in_no_repr",
     TakesAnyAnswer: "test_unreadable_success_is_maybe",
     IdsLeaveTheirPlace: "test_ids_cannot_leave_their_place",
+    GainsAnOperation: "test_every_operation_has_a_cassette",
+    KeyInARecordedHeader: "test_no_cassette_holds_the_key",
 }
 
 

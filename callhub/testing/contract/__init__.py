@@ -11,6 +11,7 @@ vendor does, `cassettes` names the folder of its recordings.
 """
 
 from callhub.testing.contract.capabilities import CapabilityTests
+from callhub.testing.contract.cassettes import CassetteTests
 from callhub.testing.contract.dialling import DiallingTests
 from callhub.testing.contract.lists import ListTests
 from callhub.testing.contract.reading import ReadingTests
@@ -20,5 +21,7 @@ from callhub.testing.contract.secrets import SecretTests
 __all__ = ["ProviderContract"]
 
 
-class ProviderContract(DiallingTests, RefusalTests, ReadingTests, CapabilityTests, ListTests, SecretTests):
+class ProviderContract(
+    DiallingTests, RefusalTests, ReadingTests, CapabilityTests, ListTests, SecretTests, CassetteTests
+):
     """Every test that a plugin must pass; subclass it as ``Test…`` and name the `provider_type`."""
