@@ -789,6 +789,43 @@ def test_a_search_beyond_the_vendors_limits(
     assert erzycall.relay.seen == []
 
 
+@pytest.mark.xfail(
+    strict=True, reason="defect loose: TypeError or ValueError, a refusal of the vendor's, or nothing"
+)
+@pytest.mark.parametrize(
+    "act",
+    [
+        pytest.param(lambda hub: hub.calls.wait("erzycall:abc123", timeout=None), id="waiting without end"),
+        pytest.param(lambda hub: list(hub.calls.list(page_size="5")), id="a page of text"),
+        pytest.param(
+            lambda hub: list(hub.contacts.list(provider="erzycall", page_size=0)), id="an empty page"
+        ),
+        pytest.param(lambda hub: hub.contacts.search(None, provider="erzycall"), id="searching nothing"),
+        pytest.param(
+            lambda hub: hub.contacts.create(name=PERSON, phone=NUMBER, provider="erzycall", tags="vip"),
+            id="a tag for each letter",
+        ),
+        pytest.param(
+            lambda hub: hub.webhooks.register("erzycall", "https://a.example", events="call.ended"),
+            id="an event for each letter",
+        ),
+        pytest.param(
+            lambda hub: hub.calls.create(**wish("erzycall", script="erzycall:")), id="a script of no name"
+        ),
+        pytest.param(
+            lambda hub: hub.calls.create(**wish("aicaller", contact=Contact(name=5))),  # type: ignore[arg-type]
+            id="a person called 5",
+        ),
+    ],
+)
+def test_what_is_of_another_form_is_refused_here_too(
+    hub: Any, world: World, act: Callable[[Any], object]
+) -> None:
+    with pytest.raises((InvalidRequest, UnsupportedFeature)):
+        act(hub)
+    assert world.erzycall.relay.seen == world.aicaller.relay.seen == []
+
+
 def test_whose_book_must_be_said(hub: Any) -> None:
     acts: list[Callable[[], Any]] = [
         lambda: hub.contacts.create(name=PERSON, phone=NUMBER),

@@ -14,9 +14,12 @@ from callhub import (
     InvalidState,
     NotFound,
     OutcomeUnknown,
+    RateLimited,
     UnsupportedFeature,
 )
 from callhub.provider.http import Response
+from callhub.provider.sandbox import SandboxClock
+from callhub_erzycall.sandbox import ErzyCallSandbox
 from tests.core.kit import NUMBER, START, Instant, call_of, wish
 
 if TYPE_CHECKING:
@@ -196,3 +199,16 @@ def test_a_rate_limit_is_waited_for(hub: Any, erzycall: Vendor) -> None:
     erzycall.fail("rate_limit", method="DELETE")
     assert hub.calls.cancel(call.id).status is CallStatus.CANCELLED
     assert len(erzycall.clock.slept) == 1
+
+
+@pytest.mark.xfail(
+    strict=True, raises=RateLimited, reason="defect readback: 'no' and no call, though it is cancelled"
+)
+def test_a_limit_that_is_used_up_by_the_cancellation(side: Side, world: World) -> None:
+    sandbox = ErzyCallSandbox(SandboxClock(world.clock.now), per_minute=2, pickup=3600)
+    world.erzycall.relay.put(sandbox)
+    hub = side.hub()
+    call = hub.calls.create(**wish("erzycall", timeout=120))
+    with pytest.raises(OutcomeUnknown) as caught:
+        hub.calls.cancel(call.id)
+    assert call_of(caught.value).id == call.id

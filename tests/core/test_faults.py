@@ -200,6 +200,19 @@ def test_a_bare_2xx_is_in_doubt(hub: Any, vendor: Vendor) -> None:
         hub.calls.create(**keyed(vendor))
 
 
+@pytest.mark.xfail(
+    strict=True, raises=UnicodeEncodeError, reason="defect surrogate: accepted, and never settled"
+)
+@pytest.mark.parametrize("field", ["note", "to", "toPhoneNumber"])
+def test_half_a_character_in_the_answer_loses_no_call(hub: Any, vendor: Vendor, field: str) -> None:
+    """JSON can say it, as a vendor does that cuts a text within an emoji; UTF-8 can't."""
+    vendor.rig(Response(201, {}, b'{"data": {"id": "c1", "_id": "c1", "%s": "\\ud83d"}}' % field.encode()))
+    call = hub.calls.create(**keyed(vendor))
+    assert call.provider_call_id == "c1"
+    assert hub.calls.get(call.id, refresh=False).attempts[0].verdict == "accepted"
+    assert hub.calls.create(**keyed(vendor)).id == call.id
+
+
 # Rate limits
 
 
@@ -494,6 +507,25 @@ async def test_a_task_that_is_cancelled_while_it_claims_sends_nothing(
             await task
     assert [row["verdict"] for row in rows("attempts")] != ["accepted"]
     assert vendor.relay.seen == []
+
+
+async def test_a_task_that_is_cancelled_while_it_settles_loses_no_call(
+    world: World, vendor: Vendor, rows: Rows, lock: Lock
+) -> None:
+    vendor.relay.watch = lock.take
+    async with hub_of(world, rows.url) as hub:
+        task = asyncio.create_task(hub.calls.create(**keyed(vendor)))
+        done, _ = await asyncio.wait([task], timeout=0.3)
+        assert not done  # the vendor has accepted, and the ledger is busy
+        task.cancel()
+        lock.give_back()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert [row["verdict"] for row in rows("attempts")] == ["accepted"]
+        vendor.relay.watch = lambda _: None
+        again = await hub.calls.create(**keyed(vendor))
+    assert (again.replayed, again.status) == (True, CallStatus.QUEUED)
+    assert len(vendor.posts) == 1
 
 
 @pytest.mark.parametrize("mishap", ["hang_before", "hang_after"])

@@ -259,6 +259,28 @@ def test_a_refused_call_is_tried_again_as_the_same_intent(hub: Any, vendor: Vend
     assert vendor.live() == {NUMBER: 1}
 
 
+def test_a_refused_call_may_go_out_through_another_vendor(hub: Any, world: World) -> None:
+    world.erzycall.fail("refuse")
+    with pytest.raises(InvalidRequest):
+        hub.calls.create(**wish("erzycall", idempotency_key="order-1"))
+    call = hub.calls.create(**wish("aicaller", idempotency_key="order-1"))
+    assert [(each.provider, each.verdict) for each in call.attempts] == [
+        ("erzycall", "refused"),
+        ("aicaller", "accepted"),
+    ]
+    assert (call.provider, hub.calls.get(call.id).provider) == ("aicaller", "aicaller")
+    assert hub.calls.create(**wish("erzycall", idempotency_key="order-1")).replayed
+    assert (world.erzycall.live(), world.aicaller.rung) == ({}, {NUMBER: 1})
+
+
+def test_a_call_in_doubt_goes_out_through_no_other_vendor(hub: Any, world: World) -> None:
+    world.erzycall.fail("error_before")
+    for name in ("erzycall", "aicaller"):
+        with pytest.raises(OutcomeUnknown):
+            hub.calls.create(**wish(name, idempotency_key="order-1"))
+    assert world.aicaller.relay.seen == []
+
+
 def test_a_cancelled_call_is_given_back_and_not_placed_again(hub: Any, erzycall: Vendor) -> None:
     call = hub.calls.create(**wish(erzycall, idempotency_key="order-1"))
     hub.calls.cancel(call.id)

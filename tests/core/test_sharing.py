@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import httpx2
 import pytest
 
-from callhub import AsyncHub, CallStatus, Hub, OutcomeUnknown
+from callhub import AsyncHub, CallhubError, CallStatus, Hub, OutcomeUnknown
 from callhub.runtime.clock import Clock, new_id
 from tests.core.kit import NUMBER, SCRIPTS, wish
 
@@ -184,6 +184,17 @@ def test_closing_again_does_no_harm(side: Side, vendor: Vendor, times: int) -> N
     hub.calls.create(**wish(vendor))
     for _ in range(times):
         hub.close()
+
+
+@pytest.mark.xfail(
+    strict=True, reason="defect reopened: it places the call, and its new connection stays open"
+)
+def test_a_hub_that_is_closed_places_nothing(side: Side, erzycall: Vendor) -> None:
+    hub = side.hub()
+    hub.close()
+    with pytest.raises(CallhubError):
+        hub.calls.create(**wish(erzycall))
+    assert erzycall.relay.seen == []
 
 
 def test_the_ledgers_place_comes_from_the_environment(
