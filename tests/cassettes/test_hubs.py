@@ -104,8 +104,8 @@ CREATES = [
 )
 def test_creates(hubs: Callable[[str], Any], vendor: str, name: str, order: Order) -> None:
     cassette = f"{vendor}/create_call"
-    told = recorded(cassette)[name]
     call = played(hubs, cassette, lambda hub: hub.calls.create(**wanted(order, vendor)))
+    told = recorded(cassette)[name]
     assert call.provider_call_id == told["provider_call_id"]
     assert call.provider_status == told["provider_status"]
     assert [attempt.verdict for attempt in call.attempts] == ["accepted"]
