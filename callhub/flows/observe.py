@@ -26,6 +26,7 @@ from callhub.flows.effects import (
 from callhub.flows.exchange import TIMEOUT, perform
 from callhub.model.call import Call, as_of, merged
 from callhub.model.lifecycle import CallStatus
+from callhub.policy.intake import EARLIEST, LATEST
 from callhub.provider.capability import Feature, Support
 from callhub.provider.order import CallFilter, Page
 
@@ -200,8 +201,9 @@ def history(wanted: Wanted, to: str | None, before: str | None) -> Steps[Page[Ca
 
 def _filter_faults(wanted: Wanted) -> list[tuple[str, str | None]]:
     def time_fault(at: object) -> str | None:
-        aware = at is None or (isinstance(at, datetime) and at.utcoffset() is not None)
-        return None if aware else "must be a datetime with a time zone"
+        if at is None or (isinstance(at, datetime) and at.utcoffset() is not None):
+            return "is out of range" if at is not None and not EARLIEST < at < LATEST else None
+        return "must be a datetime with a time zone"
 
     known = wanted.status is None or wanted.status in set(CallStatus)
     return [

@@ -24,7 +24,7 @@ SAID = (
 )
 LONGEST_KEY = 255
 LONGEST_TIMEOUT = 86_400.0
-LATEST = datetime(9000, 1, 1, tzinfo=UTC)
+EARLIEST, LATEST = datetime(2, 1, 1, tzinfo=UTC), datetime(9000, 1, 1, tzinfo=UTC)
 
 
 def document(request: CallRequest) -> str | None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from callhub.cli import boxes, rehearsal, stage
+from callhub.cli import boxes, demonstration
 from tests.cli.test_output import visible
 
 if TYPE_CHECKING:
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
 @pytest.fixture(autouse=True)
 def fast(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rehearsal, "SPEED", 150.0)
-    monkeypatch.setattr(rehearsal, "GAP", 0.1)
+    monkeypatch.setattr(demonstration, "SPEED", 150.0)
+    monkeypatch.setattr(demonstration, "GAP", 0.1)
 
 
 def test_calls_are_watched_compared_and_asked_for_again(cli: Cli) -> None:
@@ -92,7 +92,6 @@ def test_a_refused_call_stands_in_its_column(cli: Cli, monkeypatch: pytest.Monke
 
 
 def test_a_second_ring_would_be_told(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rehearsal.Act, "rang", 2)
+    monkeypatch.setattr(demonstration.Trial, "rang", 2)
     ran = cli("demo")
     assert (ran.code, "not as promised (AICaller 2, ErzyCall 2)" in ran.out) == (1, True)
-    assert stage

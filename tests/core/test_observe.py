@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -481,3 +481,11 @@ def test_waiting_for_what_the_ledger_knows_to_be_over_asks_nobody(hub: Any, vend
     again = hub.calls.wait(call.id)
     assert (again.to_dict(), again.raw) == (over.to_dict(), over.raw)
     assert len(vendor.relay.seen) == seen
+
+
+@pytest.mark.parametrize("at", [datetime.max.replace(tzinfo=UTC), datetime.min.replace(tzinfo=UTC)])
+def test_a_time_out_of_range_is_refused(hub: Any, at: datetime) -> None:
+    for name in ("since", "until"):
+        with pytest.raises(InvalidRequest) as caught:
+            hub.calls.list(**{name: at})
+        assert "out of range" in caught.value.fields[name]

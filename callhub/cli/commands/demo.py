@@ -15,6 +15,6 @@ def demo(*, as_json: AsJson = False) -> int:
     Needs no account and no network, rings no phone, and takes a few seconds. Ends with 1 if
     anything isn't as promised.
     """
-    from callhub.cli import rehearsal  # noqa: PLC0415 - not for help
+    from callhub.cli import demonstration  # noqa: PLC0415 - not for help
 
-    return rehearsal.run(as_json=as_json)
+    return demonstration.run(as_json=as_json)

@@ -21,9 +21,9 @@ def doctor(*name: str, as_json: AsJson = False) -> int:
     Args:
         name: also say how to set up these providers.
     """
-    from callhub.cli import diagnosis, prescription  # noqa: PLC0415 - not for help
+    from callhub.cli import doctor_checks, doctor_report  # noqa: PLC0415 - not for help
 
     with out.patience("asking the vendors", quiet=as_json):
-        found = diagnosis.examine(name)
-    prescription.show(found, as_json=as_json)
+        found = doctor_checks.examine(name)
+    doctor_report.show(found, as_json=as_json)
     return 0 if found.well else 1

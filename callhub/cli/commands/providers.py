@@ -17,6 +17,6 @@ def providers(*, notes: bool = False, as_json: AsJson = False) -> None:
     Args:
         notes: say what to know, and what to do where something isn't available.
     """
-    from callhub.cli import matrix  # noqa: PLC0415 - not for help
+    from callhub.cli import capability_table  # noqa: PLC0415 - not for help
 
-    matrix.show(notes=notes, as_json=as_json)
+    capability_table.show(notes=notes, as_json=as_json)

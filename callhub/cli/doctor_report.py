@@ -12,7 +12,7 @@ from callhub.cli import out
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from callhub.cli.diagnosis import Checked, Findings, Setting
+    from callhub.cli.doctor_checks import Checked, Findings, Setting
 
 _GOOD, _BAD, _NEITHER = ("ok", "green"), ("!!", "bold red"), ("--", "dim")
 

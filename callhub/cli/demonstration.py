@@ -8,13 +8,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import callhub
-from callhub.cli import boxes, out, stage
+from callhub.cli import boxes, demo_view, out
 from callhub.errors import CallhubError
 from callhub.provider import registry
 
 if TYPE_CHECKING:
     from callhub.cli.boxes import Box
-    from callhub.cli.stage import Stage
+    from callhub.cli.demo_view import View
     from callhub.hub import Hub
     from callhub.model.call import Call
 
@@ -25,7 +25,7 @@ SCRIPT = "onboarding"
 
 
 @dataclass(slots=True)
-class Act:
+class Trial:
     """One provider's part.
 
     Attributes:
@@ -80,16 +80,16 @@ def run(*, as_json: bool) -> int:
     with ExitStack() as stack:
         for box in made:
             stack.enter_context(box.served)
-        acts = [Act(box) for box in made]
+        trials = [Trial(box) for box in made]
         hub = stack.enter_context(_hub(made))
-        with stage.silent() if as_json else stage.lit(acts, left_out) as shown:
-            _perform(hub, acts, shown)
-        _ask_again(hub, acts)
+        with demo_view.silent() if as_json else demo_view.showing(trials, left_out) as shown:
+            _perform(hub, trials, shown)
+        _ask_again(hub, trials)
         if as_json:
-            out.print_json(_plain(acts, left_out))
+            out.print_json(_plain(trials, left_out))
         else:
-            stage.applaud(acts)
-    return 0 if acts and all(act.good for act in acts) else 1
+            demo_view.conclude(trials)
+    return 0 if trials and all(trial.good for trial in trials) else 1
 
 
 def _boxes() -> tuple[list[Box], dict[str, str]]:
@@ -110,57 +110,57 @@ def _hub(made: list[Box]) -> Hub:
     )
 
 
-def _perform(hub: Hub, acts: list[Act], shown: Stage) -> None:
+def _perform(hub: Hub, trials: list[Trial], shown: View) -> None:
     """Place the calls, and watch them until all are over."""
-    for act in acts:
+    for trial in trials:
         try:
-            act.see(hub.calls.create(**act.request()))
+            trial.see(hub.calls.create(**trial.request()))
         except CallhubError as error:
-            act.problem = str(error)
+            trial.problem = str(error)
         shown()
     until = time.monotonic() + LONGEST
-    while not all(act.over for act in acts) and time.monotonic() < until:
+    while not all(trial.over for trial in trials) and time.monotonic() < until:
         time.sleep(GAP)
-        for act in acts:
-            _look(hub, act)
+        for trial in trials:
+            _look(hub, trial)
         shown()
 
 
-def _look(hub: Hub, act: Act) -> None:
+def _look(hub: Hub, trial: Trial) -> None:
     """Read a call that isn't over; a failure may pass."""
-    if act.call is None or act.over:
+    if trial.call is None or trial.over:
         return
     try:
-        act.see(hub.calls.get(act.call.id))
+        trial.see(hub.calls.get(trial.call.id))
     except CallhubError as error:
-        act.problem = str(error)
+        trial.problem = str(error)
     else:
-        act.problem = None
+        trial.problem = None
 
 
-def _ask_again(hub: Hub, acts: list[Act]) -> None:
+def _ask_again(hub: Hub, trials: list[Trial]) -> None:
     """Make the same requests under the same keys again; the emulators count the rings."""
-    for act in acts:
-        if act.call is None:
+    for trial in trials:
+        if trial.call is None:
             continue
         try:
-            again = hub.calls.create(**act.request())
+            again = hub.calls.create(**trial.request())
         except CallhubError as error:
-            act.problem, act.replayed = str(error), False
+            trial.problem, trial.replayed = str(error), False
         else:
-            act.replayed = again.replayed and again.id == act.call.id
+            trial.replayed = again.replayed and again.id == trial.call.id
 
 
-def _plain(acts: list[Act], left_out: dict[str, str]) -> dict[str, Any]:
+def _plain(trials: list[Trial], left_out: dict[str, str]) -> dict[str, Any]:
     calls = [
         {
-            "provider": act.box.name,
-            "call": act.call.to_dict() if act.call else None,
-            "problem": act.problem,
-            "trail": act.trail,
-            "dials": act.rang,
-            "replayed": act.replayed,
+            "provider": trial.box.name,
+            "call": trial.call.to_dict() if trial.call else None,
+            "problem": trial.problem,
+            "trail": trial.trail,
+            "dials": trial.rang,
+            "replayed": trial.replayed,
         }
-        for act in acts
+        for trial in trials
     ]
     return {"calls": calls, "left_out": left_out}
