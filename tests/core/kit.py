@@ -318,10 +318,14 @@ class RawServer:
         requests: every whole request that `request_of` has read.
         connections: how many there were.
         over: released once for each connection that is over.
+        stopping: set when the test is over.
     """
 
     def __init__(
-        self, talk: Callable[[RawServer, socket.socket], object], tls: ssl.SSLContext | None = None
+        self,
+        talk: Callable[[RawServer, socket.socket], object],
+        tls: ssl.SSLContext | None = None,
+        holds: int | None = None,
     ) -> None:
         self._talk = talk
         self._tls = tls
@@ -330,9 +334,11 @@ class RawServer:
         self.over = threading.Semaphore(0)
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=64)
         self._listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if holds is not None:  # so many bytes, as long as nobody reads them
+            self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, holds)
         self._threads: list[threading.Thread] = []
         self._lines: list[socket.socket] = []
-        self._stopping = threading.Event()
+        self.stopping = threading.Event()
 
     @property
     def address(self) -> str:
@@ -343,7 +349,7 @@ class RawServer:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._stopping.set()
+        self.stopping.set()
         with suppress(OSError):
             socket.create_connection(self._listener.getsockname()).close()
         for line in self._lines:
@@ -385,7 +391,7 @@ class RawServer:
     def _accept(self) -> None:
         while True:
             line, _ = self._listener.accept()
-            if self._stopping.is_set():
+            if self.stopping.is_set():
                 line.close()
                 return
             self.connections += 1

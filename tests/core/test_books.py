@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from callhub import Conflict, Contact, InvalidState, NotFound, OutcomeUnknown, RateLimited, Unreachable
 from callhub.policy import retry
 from callhub.provider.base import RateLimit
+from callhub.provider.capability import Feature
 from callhub.provider.http import Response, to_json
 from callhub.provider.sandbox import SandboxClock
 from callhub_erzycall.sandbox import ErzyCallSandbox
@@ -259,6 +260,23 @@ def test_a_webhook_endpoint_that_vanishes_meanwhile(hub: Any, erzycall: Vendor) 
     erzycall.rig(Response(200, {}, b'{"data": []}'), method="GET")
     with pytest.raises(NotFound):
         hub.webhooks.update("erzycall:wh_001", active=False)
+
+
+# Vendors
+
+
+def test_which_vendors_there_are(side: Side, world: World) -> None:
+    for settings in (world.settings, {"erzycall": world.settings["erzycall"]}, {}):
+        infos = {info.name: info for info in side.hub(providers=settings).providers()}
+        assert {name: info.title for name, info in infos.items()} == {
+            "aicaller": "AICaller",
+            "erzycall": "ErzyCall",
+        }
+        assert {name for name, info in infos.items() if info.configured} == set(settings)
+        for info in infos.values():
+            assert info.problem is None
+            assert set(info.capabilities) == set(Feature)
+    assert world.erzycall.relay.seen == world.aicaller.relay.seen == []
 
 
 # Assistants

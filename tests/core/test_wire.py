@@ -167,6 +167,23 @@ def test_once_a_byte_may_have_arrived_it_is_maybe_and_sent_once(
         assert server.connections == 1
 
 
+def reads_on_never(server: RawServer, line: socket.socket) -> None:
+    line.recv(10)
+    server.stopping.wait(10)
+
+
+def test_a_request_that_can_not_be_written_whole_is_maybe(
+    side: Side, erzycall: Vendor, library: str | None
+) -> None:
+    """It is longer than what the sockets on the way hold."""
+    with RawServer(reads_on_never, holds=4096) as server:
+        hub = hub_at(side, erzycall, f"http://{server.address}", library)
+        with pytest.raises(OutcomeUnknown, match="the connection broke while sending") as caught:
+            hub.calls.create(**wish(erzycall, timeout=SOON, variables={"text": "x" * 5_000_000}))
+        assert [attempt.verdict for attempt in call_of(caught.value).attempts] == ["maybe"]
+        assert server.connections == 1
+
+
 def test_a_reset_at_once_is_met_while_connecting_or_while_sending(
     side: Side, erzycall: Vendor, library: str | None
 ) -> None:
