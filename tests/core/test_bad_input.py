@@ -789,9 +789,6 @@ def test_a_search_beyond_the_vendors_limits(
     assert erzycall.relay.seen == []
 
 
-@pytest.mark.xfail(
-    strict=True, reason="defect loose: TypeError or ValueError, a refusal of the vendor's, or nothing"
-)
 @pytest.mark.parametrize(
     "act",
     [

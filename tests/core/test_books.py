@@ -253,9 +253,6 @@ def test_a_webhook_endpoint_that_is_not_there(hub: Any, act: str) -> None:
         getattr(hub.webhooks, act)("erzycall:wh_nobody", **changes)
 
 
-@pytest.mark.xfail(
-    strict=True, raises=RuntimeError, reason="defect vanished: a StopIteration within the flow"
-)
 def test_a_webhook_endpoint_that_vanishes_meanwhile(hub: Any, erzycall: Vendor) -> None:
     erzycall.rig(Response(200, {}, b'{"data": []}'), method="GET")
     with pytest.raises(NotFound):
@@ -266,13 +263,13 @@ def test_a_webhook_endpoint_that_vanishes_meanwhile(hub: Any, erzycall: Vendor) 
 
 
 def test_which_vendors_there_are(side: Side, world: World) -> None:
-    for settings in (world.settings, {"erzycall": world.settings["erzycall"]}, {}):
-        infos = {info.name: info for info in side.hub(providers=settings).providers()}
+    for given_to in (world.settings, {"erzycall": world.settings["erzycall"]}, {}):
+        infos = {info.name: info for info in side.hub(providers=given_to).providers()}
         assert {name: info.title for name, info in infos.items()} == {
             "aicaller": "AICaller",
             "erzycall": "ErzyCall",
         }
-        assert {name for name, info in infos.items() if info.configured} == set(settings)
+        assert {name for name, info in infos.items() if info.configured} == set(given_to)
         for info in infos.values():
             assert info.problem is None
             assert set(info.capabilities) == set(Feature)
@@ -340,9 +337,6 @@ def test_a_limit_is_hit_where_others_use_the_key_too(side: Side, world: World) -
     assert (len(refused), caught.value.retry_after) == (1, timedelta(seconds=60))
 
 
-@pytest.mark.xfail(
-    strict=True, raises=RateLimited, reason="defect pace: given up, though there is time to wait"
-)
 @pytest.mark.parametrize("act", ["wait", "list"])
 def test_who_has_time_waits_for_the_limit(side: Side, world: World, act: str) -> None:
     refused = paced(world, per_minute=20)
@@ -369,9 +363,6 @@ def test_a_limit_that_leaves_no_time_is_told_before_anything_is_sent(side: Side,
     assert list(hub.calls.history()) == []
 
 
-@pytest.mark.xfail(
-    strict=True, raises=AssertionError, reason="defect hour: says 60 s where the vendor said an hour"
-)
 def test_a_limit_of_an_hour_is_told_as_it_is() -> None:
     limit = RateLimit(0, (START + timedelta(minutes=50)).timestamp())
     assert retry.pause(limit, START) == 3000

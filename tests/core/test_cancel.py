@@ -14,7 +14,6 @@ from callhub import (
     InvalidState,
     NotFound,
     OutcomeUnknown,
-    RateLimited,
     UnsupportedFeature,
 )
 from callhub.provider.http import Response
@@ -201,9 +200,6 @@ def test_a_rate_limit_is_waited_for(hub: Any, erzycall: Vendor) -> None:
     assert len(erzycall.clock.slept) == 1
 
 
-@pytest.mark.xfail(
-    strict=True, raises=RateLimited, reason="defect readback: 'no' and no call, though it is cancelled"
-)
 def test_a_limit_that_is_used_up_by_the_cancellation(side: Side, world: World) -> None:
     sandbox = ErzyCallSandbox(SandboxClock(world.clock.now), per_minute=2, pickup=3600)
     world.erzycall.relay.put(sandbox)

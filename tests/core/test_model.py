@@ -69,9 +69,6 @@ def test_a_status_only_moves_forward(news: list[CallStatus]) -> None:
         assert current is over[0]
 
 
-@pytest.mark.xfail(
-    strict=True, raises=AssertionError, reason="defect detour: it starts anew behind that word"
-)
 def test_a_word_that_callhub_does_not_know_moves_nothing_back() -> None:
     call = call_of(S.IN_PROGRESS)
     for news in (S.UNKNOWN, S.SCHEDULED):
@@ -150,16 +147,12 @@ def test_what_we_said_first_stays(ours: Call, news: Call) -> None:
     assert now.script == (ours.script or news.script)
 
 
-@pytest.mark.xfail(
-    strict=True, raises=AssertionError, reason="defect stale: its status's word is overwritten"
-)
 def test_late_news_change_nothing_that_the_vendor_said_since() -> None:
     ours = call_of(S.ENDED, CallOutcome.CONVERSATION, provider_status="ended", duration=timedelta(seconds=45))
     now = merged(ours, call_of(S.IN_PROGRESS, provider_status="processing", duration=timedelta(seconds=3)))
     assert (now.status, now.provider_status, now.duration) == (S.ENDED, "ended", timedelta(seconds=45))
 
 
-@pytest.mark.xfail(strict=True, raises=AssertionError, reason="defect forgets: 'unknown' takes its place")
 def test_an_outcome_that_is_known_stays_known() -> None:
     """The vendor told the reason once, by a webhook for instance, and a later reading lacks it."""
     ours = call_of(S.ENDED, CallOutcome.VOICEMAIL, ended_reason="voicemail")
@@ -252,16 +245,12 @@ def test_the_smallest_document() -> None:
     )
 
 
-@pytest.mark.xfail(
-    strict=True, raises=AssertionError, reason="defect version: every field of a contact is in it"
-)
 def test_the_document_of_a_contact_holds_what_was_given() -> None:
     """With a field more on `Contact` a later callhub would otherwise write another text."""
     request = CallRequest(to=NUMBER, contact=Contact(name="Ahmad"))
     assert intake.document(request) == '{"contact":{"name":"Ahmad"},"to":"+14155550123","v":1}'
 
 
-@pytest.mark.xfail(strict=True, raises=AssertionError, reason="defect bytes: the vendor's answer is in it")
 def test_a_contact_that_was_read_is_the_same_request_however_it_was_read() -> None:
     by_id, by_list = (
         Contact(id="erzycall:c1", name="Ahmad", source=Source(body, trail))

@@ -186,9 +186,6 @@ def test_closing_again_does_no_harm(side: Side, vendor: Vendor, times: int) -> N
         hub.close()
 
 
-@pytest.mark.xfail(
-    strict=True, reason="defect reopened: it places the call, and its new connection stays open"
-)
 def test_a_hub_that_is_closed_places_nothing(side: Side, erzycall: Vendor) -> None:
     hub = side.hub()
     hub.close()
