@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from callhub.errors import InvalidState, OutcomeUnknown, Unreachable
+from callhub.errors import CallhubError, InvalidState, OutcomeUnknown, Unreachable
 from callhub.flows.exchange import perform
 from callhub.flows.observe import locate, observed, read
 from callhub.model.lifecycle import CallOutcome, CallStatus
@@ -41,7 +41,7 @@ def cancel(context: Context, call_id: str) -> Steps[Call]:
     failure = yield from _ask_vendor(link, vendor_id)
     try:
         call = yield from _read_back(context, link, vendor_id, ours)
-    except Unreachable as error:
+    except CallhubError as error:
         raise _not_cancelled(link, ours, failure or error) from None
     if call.status is CallStatus.CANCELLED:
         return call
@@ -58,7 +58,7 @@ def _ask_vendor(link: Link, vendor_id: str) -> Steps[InvalidState | Unreachable 
 
 
 def _not_cancelled(
-    link: Link, call: Call | None, failure: InvalidState | Unreachable | None
+    link: Link, call: Call | None, failure: CallhubError | None
 ) -> InvalidState | OutcomeUnknown:
     """Make the error for a call that goes on, or may: in either case the phone can have rung."""
     provider = link.provider

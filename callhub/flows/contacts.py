@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 from callhub.errors import ConfigurationError, InvalidRequest
 from callhub.flows.context import split_id
 from callhub.flows.effects import NewId, ask
-from callhub.flows.exchange import TIMEOUT, perform
+from callhub.flows.exchange import PATIENCE, TIMEOUT, perform
+from callhub.flows.observe import page_fault
 from callhub.policy import numbers
 from callhub.provider.capability import Feature
 
@@ -50,9 +51,14 @@ def page(
 ) -> Steps[Page[Contact]]:
     """Read one page of a vendor's book."""
     link = _book(context, provider)
+    fault = page_fault(limit)
+    if fault:
+        raise InvalidRequest(f"page_size {fault}", fields={"page_size": fault})
     return (
         yield from perform(
-            link, link.provider.list_contacts(where, cursor, min(limit, link.provider.page_limit or limit))
+            link,
+            link.provider.list_contacts(where, cursor, min(limit, link.provider.page_limit or limit)),
+            PATIENCE,
         )
     )
 
@@ -60,6 +66,8 @@ def page(
 def search(context: Context, provider: str | None, text: str, limit: int) -> Steps[tuple[Contact, ...]]:
     """Search a vendor's book."""
     link = _book(context, provider)
+    if not isinstance(text, str):
+        raise InvalidRequest("text must be text", fields={"text": "must be text"})
     return (yield from perform(link, link.provider.search_contacts(text, limit)))
 
 

@@ -13,7 +13,7 @@ An effect's type parameter is the type of its answer.
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar
 
 from callhub.provider.http import Fault, Request, Response
@@ -153,11 +153,11 @@ class Claim(LedgerOp[bool]):
     """
 
     call: Call
-    document: str
+    document: str = field(repr=False)
     ordinal: int
     provider: str
     request: Request
-    account: str
+    account: str = field(repr=False)
     started_at: datetime
     lease: float
 
@@ -187,6 +187,6 @@ class History(LedgerOp["tuple[Call, ...]"]):
     status: CallStatus | None
     since: datetime | None
     until: datetime | None
-    to: str | None
+    to: str | None = field(repr=False)
     before: str | None
     limit: int

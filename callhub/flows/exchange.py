@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-TIMEOUT = 30.0
+TIMEOUT = 30.0  # seconds that one request may take
+PATIENCE = 90.0  # seconds that a page of a list may take, waiting for the vendor's limit included
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +35,8 @@ class Done(Generic[T]):
 
 def perform(link: Link, flow: Flow[T], timeout: float = TIMEOUT) -> Steps[T]:
     """Carry out an operation that can't ring a phone, and return what it returns.
+
+    `timeout` covers everything together: each request, and the waiting between them.
 
     Raises:
         CallhubError: the vendor refused, wasn't reachable or made no sense; `dialed` is "no".
@@ -134,7 +137,7 @@ def _answered(link: Link, request: Request, deadline: float) -> Steps[Response]:
     while True:
         yield from keep_pace(link, deadline)
         remaining = deadline - (yield from ask(Ticks()))
-        answer = yield from send(link, request, max(remaining, 0.001))
+        answer = yield from send(link, request, min(max(remaining, 0.001), TIMEOUT))
         if isinstance(answer, Response) and answer.ok:
             return answer
         tried += 1

@@ -23,10 +23,10 @@ from callhub.flows.effects import (
     Ticks,
     ask,
 )
-from callhub.flows.exchange import TIMEOUT, perform
+from callhub.flows.exchange import PATIENCE, TIMEOUT, perform
 from callhub.model.call import Call, as_of, merged
 from callhub.model.lifecycle import CallStatus
-from callhub.policy.intake import EARLIEST, LATEST
+from callhub.policy.intake import EARLIEST, LATEST, timeout_fault
 from callhub.provider.capability import Feature, Support
 from callhub.provider.order import CallFilter, Page
 
@@ -150,7 +150,7 @@ def page(context: Context, wanted: Wanted, cursor: tuple[int, Any]) -> Steps[Pag
         read: Page[Call] = Page(())
     else:
         size = min(wanted.page_size, link.provider.page_limit or wanted.page_size)
-        read = yield from perform(link, link.provider.list_calls(where, theirs, size))
+        read = yield from perform(link, link.provider.list_calls(where, theirs, size), PATIENCE)
     calls = yield from _bound(context, link, read.items)
     following = (position, read.cursor) if read.cursor else (position + 1, None)
     return Page(tuple(call for call in calls if here(call)), following if following[0] < len(links) else None)
@@ -165,6 +165,9 @@ def wait(
         WaitTimeout: it isn't over in time; `call` is its latest state.
         OutcomeUnknown: the call is in doubt, so that there is nothing to wait for.
     """
+    fault = timeout_fault(timeout)
+    if fault:
+        raise InvalidRequest(f"timeout {fault}", fields={"timeout": fault})
     known = (yield from locate(call_id)).ours
     if known is not None and known.terminal:
         return known
@@ -172,7 +175,7 @@ def wait(
     gap = FIRST_GAP
     while True:
         left = deadline - (yield from ask(Ticks()))
-        call = yield from get(context, call_id, timeout=min(max(left, LEAST), TIMEOUT))
+        call = yield from get(context, call_id, timeout=max(left, LEAST))
         if on_update is not None:
             yield from ask(Tell(on_update, call))
         if call.terminal:
@@ -210,8 +213,13 @@ def _filter_faults(wanted: Wanted) -> list[tuple[str, str | None]]:
         ("status", None if known else f"is none of {', '.join(CallStatus)}"),
         ("since", time_fault(wanted.since)),
         ("until", time_fault(wanted.until)),
-        ("page_size", None if wanted.page_size >= 1 else "must be 1 or more"),
+        ("page_size", page_fault(wanted.page_size)),
     ]
+
+
+def page_fault(size: object) -> str | None:
+    """Tell what is wrong with a number of entries."""
+    return None if isinstance(size, int) and size >= 1 else "must be a whole number, 1 or more"
 
 
 def _unknown_call() -> NotFound:

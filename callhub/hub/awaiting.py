@@ -69,6 +69,7 @@ class AsyncHub:
 
     async def close(self) -> None:
         """Close the connections and the ledger."""
+        self._runner.closed = True
         await self._transport.close()
         self._ledger.close()
 
@@ -168,7 +169,7 @@ class AsyncContacts(_Part):
     ) -> Contact:
         """Add a contact to a vendor's book."""
         contact = Contact(
-            name=name, phone=phone, email=email, notes=notes, tags=tuple(tags), groups=tuple(groups),
+            name=name, phone=phone, email=email, notes=notes, tags=setup.several("tags", tags), groups=setup.several("groups", groups),
             custom_fields=dict(custom_fields or {}), timezone=timezone,
         )  # fmt: skip
         return await self._runner.run(contacts.create(self._context, provider, contact))
@@ -187,7 +188,7 @@ class AsyncContacts(_Part):
         page_size: int = 100,
     ) -> AsyncIterator[Contact]:
         """Go through a vendor's book, page by page as it is asked for."""
-        where = ContactFilter(search, group, tuple(tags))
+        where = ContactFilter(search, group, setup.several("tags", tags))
         return self._pages(partial(contacts.page, self._context, provider, where, page_size))
 
     async def search(
@@ -229,7 +230,7 @@ class AsyncWebhooks(_Part):
         self, provider: str, url: str, *, events: Sequence[str] | None = None, description: str | None = None
     ) -> Endpoint:
         """Register an endpoint; keep the `secret` of what is returned, it is never shown again."""
-        named = tuple(events) if events is not None else None
+        named = setup.several("events", events) if events is not None else None
         return await self._runner.run(webhooks.register(self._context, provider, url, named, description))
 
     async def list(self, provider: str) -> builtins.list[Endpoint]:

@@ -86,6 +86,7 @@ class Hub:
 
     def close(self) -> None:
         """Close the connections and the ledger."""
+        self._runner.closed = True
         self._transport.close()
         self._ledger.close()
 
@@ -232,7 +233,7 @@ class Contacts(_Part):
             UnsupportedFeature: the vendor has no book.
         """
         contact = Contact(
-            name=name, phone=phone, email=email, notes=notes, tags=tuple(tags), groups=tuple(groups),
+            name=name, phone=phone, email=email, notes=notes, tags=setup.several("tags", tags), groups=setup.several("groups", groups),
             custom_fields=dict(custom_fields or {}), timezone=timezone,
         )  # fmt: skip
         return self._runner.run(contacts.create(self._context, provider, contact))
@@ -251,7 +252,7 @@ class Contacts(_Part):
         page_size: int = 100,
     ) -> Iterator[Contact]:
         """Go through a vendor's book, page by page as it is asked for."""
-        where = ContactFilter(search, group, tuple(tags))
+        where = ContactFilter(search, group, setup.several("tags", tags))
         return self._pages(partial(contacts.page, self._context, provider, where, page_size))
 
     def search(self, text: str, *, provider: str | None = None, limit: int = 10) -> builtins.list[Contact]:
@@ -298,7 +299,7 @@ class Webhooks(_Part):
             InvalidState: the vendor allows no further endpoint.
             UnsupportedFeature: the vendor has no endpoints to manage.
         """
-        named = tuple(events) if events is not None else None
+        named = setup.several("events", events) if events is not None else None
         return self._runner.run(webhooks.register(self._context, provider, url, named, description))
 
     def list(self, provider: str) -> builtins.list[Endpoint]:

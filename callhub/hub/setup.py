@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypedDict
 
 from callhub import config
-from callhub.errors import CallhubError, ConfigurationError
+from callhub.errors import CallhubError, ConfigurationError, InvalidRequest
 from callhub.flows.context import Context, Link
 from callhub.ledger.engine import default_url
 from callhub.policy.numbers import RULES
@@ -15,7 +15,7 @@ from callhub.policy.scripts import ScriptMap
 from callhub.provider import registry
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
 
     from callhub.model.contact import Contact
@@ -89,6 +89,17 @@ def configured() -> dict[str, Any]:
 def ledger_url(given: str | None) -> str:
     """Give the ledger's URL: as given, else ``CALLHUB_LEDGER``, else the user's data directory."""
     return given or os.environ.get("CALLHUB_LEDGER") or default_url()
+
+
+def several(field: str, given: Sequence[str]) -> tuple[str, ...]:
+    """Give a list of words as a tuple.
+
+    Raises:
+        InvalidRequest: it is one text, of which every letter would become a word.
+    """
+    if isinstance(given, str):
+        raise InvalidRequest(f"{field} must be a list of words", fields={field: "must be a list of words"})
+    return tuple(given)
 
 
 def infos(context: Context) -> list[ProviderInfo]:

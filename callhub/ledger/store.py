@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import json
 import secrets
 from collections import defaultdict
 from dataclasses import dataclass
@@ -208,7 +209,7 @@ def _state(call: Call) -> dict[str, Any]:
     return {
         "status": str(call.status),
         "call": msgspec.json.encode(kept).decode(),
-        "body": msgspec.json.encode(call.source.decode()) if call.source else None,
+        "body": json.dumps(call.source.decode()).encode() if call.source else None,
     }
 
 

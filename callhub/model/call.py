@@ -151,11 +151,17 @@ def merged(ours: Call, news: Call) -> Call:
     """Give our call with what its vendor says of it.
 
     Nothing we know is lost to a field that the vendor left out, and the status only moves forward:
-    late news changes neither status nor outcome.
+    late news fill in what is missing, and change nothing else.
     """
     said = {name: getattr(news, name) for name in _VENDORS_WORD if getattr(news, name) is not None}
     said |= {name: getattr(ours, name) or getattr(news, name) for name in _OURS_FIRST}
     said["results"] = news.results or ours.results
     if follows(news.status, ours.status):
-        said |= {"status": news.status, "outcome": news.outcome or ours.outcome}
+        said |= {"status": news.status, "outcome": _outcome(ours.outcome, news.outcome)}
+    elif ours.status is not CallStatus.UNKNOWN:
+        said = {name: getattr(ours, name) or value for name, value in said.items()}
     return msgspec.structs.replace(ours, **said)
+
+
+def _outcome(ours: CallOutcome | None, news: CallOutcome | None) -> CallOutcome | None:
+    return ours if news is None or (news is CallOutcome.UNKNOWN and ours is not None) else news

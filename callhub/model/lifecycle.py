@@ -7,7 +7,7 @@ Two rules:
 
 ``in_doubt`` (callhub can't tell whether the vendor took the call) may turn into anything, by
 evidence; nothing that a vendor has accepted turns into it. ``unknown`` is a vendor's word that
-callhub doesn't know, so it says nothing about what may follow.
+callhub doesn't know: behind it, only what lies ahead of every status may follow.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ FOLLOWS: Mapping[CallStatus, frozenset[CallStatus]] = {
     CallStatus.CANCELLED: frozenset(),
     CallStatus.FAILED: frozenset(),
     CallStatus.IN_DOUBT: frozenset(CallStatus) - {CallStatus.IN_DOUBT},
-    CallStatus.UNKNOWN: frozenset(CallStatus) - {CallStatus.UNKNOWN, CallStatus.IN_DOUBT},
+    CallStatus.UNKNOWN: TERMINAL | {CallStatus.IN_PROGRESS},
 }
 
 

@@ -39,10 +39,16 @@ def document(request: CallRequest) -> str | None:
         for name in SAID:
             value = getattr(request, name)
             if value not in (None, {}, ()):
-                said[name] = value.astimezone(UTC) if _aware(value) else value
+                said[name] = _said(value)
         return msgspec.json.encode(said, order="deterministic").decode()
     except (TypeError, ValueError, OverflowError):
         return None
+
+
+def _said(value: Any) -> Any:
+    if isinstance(value, Contact):
+        return msgspec.structs.replace(value, source=None)
+    return value.astimezone(UTC) if _aware(value) else value
 
 
 def key_problem(key: object) -> Problem | None:
@@ -62,7 +68,7 @@ def problems(request: CallRequest, now: datetime, rule: str) -> list[Problem]:
         _problem("scheduled_at", _time_fault(request.scheduled_at, now)),
         _problem("script", _script_fault(request)),
         _problem("first_message", _text_fault(request.first_message)),
-        _problem("timeout", _timeout_fault(request.timeout)),
+        _problem("timeout", timeout_fault(request.timeout)),
         _problem("contact", _contact_fault(request.contact)),
         _problem("record", None if request.record in (None, True, False) else "must be True, False or None"),
         _problem("metadata", _json_fault(request.metadata)),
@@ -126,14 +132,18 @@ def _text_fault(text: object) -> str | None:
     )
 
 
-def _timeout_fault(timeout: object) -> str | None:
+def timeout_fault(timeout: object) -> str | None:
+    """Tell what is wrong with a number of seconds to wait."""
     if isinstance(timeout, bool) or not isinstance(timeout, (int, float)) or not math.isfinite(timeout):
         return "must be a number of seconds"
     return None if 0 < timeout <= LONGEST_TIMEOUT else "must be more than 0 seconds and at most a day"
 
 
 def _contact_fault(contact: object) -> str | None:
-    if contact is None or isinstance(contact, Contact):
+    if isinstance(contact, Contact):
+        texts = (contact.name, contact.email, contact.phone, contact.notes)
+        return None if all(text is None or isinstance(text, str) for text in texts) else "must hold text"
+    if contact is None:
         return None
     if not isinstance(contact, str):
         return "must be a callhub.Contact or a contact's id"

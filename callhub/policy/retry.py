@@ -53,5 +53,5 @@ def pause(limit: RateLimit | None, now: datetime) -> float:
     """Give the seconds to wait before a request so that the vendor's limit isn't hit."""
     if limit is None or limit.remaining >= SCARCE:
         return 0.0
-    until_reset = min(max(0.0, limit.resets_at - now.timestamp()), LONGEST)
+    until_reset = max(0.0, limit.resets_at - now.timestamp())
     return until_reset if limit.remaining <= 0 else min(until_reset, SCARCE_PAUSE)

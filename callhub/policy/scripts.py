@@ -44,7 +44,7 @@ class ScriptMap:
         """Give the vendor's script for a neutral name or for ``"<provider>:<vendor id>"``."""
         owner, colon, own = script.partition(":")
         if colon and owner == provider:
-            return Target(own)
+            return Target(own) if own else Problem("script", f"names no script of {provider}")
         if colon and script not in self.targets:
             return Problem("script", f"is a script of {owner}, and the call goes through {provider}")
         if script not in self.targets:

@@ -60,11 +60,14 @@ STATUSES: Mapping[int, type[errors.Refused]] = {
     429: errors.RateLimited,
 }
 
+NETWORK, LATER = (
+    "check the network and {url_name}",
+    "try again later; if it stays so, check {url_name}",
+)  # without and with an answer
 ADVICE: Mapping[type[errors.CallhubError], str] = {
     errors.AuthenticationFailed: "check {key_name}: it may be wrong, revoked or expired",
     errors.PermissionDenied: "give the key that right, or use another key in {key_name}",
     errors.RateLimited: "wait, then try again",
-    errors.Unreachable: "check the network and {url_name}",
     errors.OutcomeUnknown: "don't send it again by hand: it could ring a person twice",
 }
 
@@ -105,14 +108,14 @@ def answer_error(
         facts["retry_after"] = None if seconds is None else timedelta(seconds=seconds)
     if kind is errors.InvalidRequest:
         facts["fields"] = _safe_fields(told, secret)
-    return kind(_sentence(provider, kind, text), **facts)
+    return kind(_sentence(provider, kind, text, LATER), **facts)
 
 
 def nonsense(provider: Provider[Any], *, dialled: bool) -> errors.CallhubError:
     """Make the error for a 2xx that can't be read."""
     kind = errors.OutcomeUnknown if dialled else errors.Unreachable
     text = f"{provider.title} answered with something that can't be understood"
-    return kind(_sentence(provider, kind, text), provider=provider.name)
+    return kind(_sentence(provider, kind, text, LATER), provider=provider.name)
 
 
 def _kind(
@@ -128,7 +131,10 @@ def _safe_fields(told: VendorError, secret: str) -> dict[str, str]:
     return {safe(name, secret): safe(message, secret) for name, message in told.fields.items()}
 
 
-def _sentence(provider: Provider[Any], kind: type[errors.CallhubError], text: str) -> str:
+def _sentence(
+    provider: Provider[Any], kind: type[errors.CallhubError], text: str, unreachable: str = NETWORK
+) -> str:
     prefix = f"CALLHUB_{provider.name.upper().replace('-', '_')}"
-    advice = ADVICE.get(kind, "").format(key_name=f"{prefix}_API_KEY", url_name=f"{prefix}_BASE_URL")
-    return f"{text}; {advice}" if advice else text
+    advice = unreachable if kind is errors.Unreachable else ADVICE.get(kind, "")
+    said = advice.format(key_name=f"{prefix}_API_KEY", url_name=f"{prefix}_BASE_URL")
+    return f"{text}; {said}" if said else text

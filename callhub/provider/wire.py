@@ -95,7 +95,7 @@ def seconds(length: float | None) -> timedelta | None:
     """Give a length of time that a vendor tells in seconds; None and what is no length give None."""
     try:
         return None if length is None else timedelta(seconds=length)
-    except OverflowError:
+    except (OverflowError, ValueError):
         return None
 
 
@@ -109,7 +109,8 @@ def unix(at: float | None) -> datetime | None:
 
 def _read_without_strange(kind: Any, body: bytes) -> Any:
     try:
-        value = json.loads(body)
+        whole = json.dumps(json.loads(body), ensure_ascii=False).encode(errors="replace")
+        value = json.loads(whole)  # without halves of characters, which nobody can write down
         while (strange := _first_strange(kind, value)) is not None:
             _remove(value, strange)
         return msgspec.convert(value, kind)

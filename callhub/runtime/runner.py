@@ -7,6 +7,7 @@ import inspect
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from callhub.errors import ConfigurationError
 from callhub.flows.effects import Effect, Jitter, LedgerOp, NewId, Now, Send, Sleep, Steps, Tell, Ticks
 from callhub.runtime.clock import jitter, new_id
 
@@ -24,6 +25,7 @@ class Runner:
     """Performs flows in the calling thread; safe to share between threads."""
 
     def __init__(self, ledger: Ledger, transport: Transport, clock: Clock) -> None:
+        self.closed = False
         self._ledger = ledger
         self._table: dict[type[Effect[Any]], Callable[[Any], Any]] = {
             Send: lambda it: transport.send(it.provider, it.request, it.timeout),
@@ -33,7 +35,12 @@ class Runner:
         }
 
     def run(self, steps: Steps[T]) -> T:
-        """Perform every effect of a flow, and return what the flow returns."""
+        """Perform every effect of a flow, and return what the flow returns.
+
+        Raises:
+            ConfigurationError: the hub is closed.
+        """
+        _refuse_if(self.closed)
         move: Callable[[], Effect[Any]] = partial(next, steps)
         while True:
             try:
@@ -58,6 +65,7 @@ class AsyncRunner:
     """Performs flows on the running event loop; safe to share between tasks."""
 
     def __init__(self, ledger: Ledger, transport: AsyncTransport, clock: Clock) -> None:
+        self.closed = False
         self._ledger = ledger
         self._instant = _instant(clock)
         self._table: dict[type[Effect[Any]], Callable[[Any], Awaitable[Any]]] = {
@@ -71,7 +79,11 @@ class AsyncRunner:
 
         What the ledger has begun is finished before a cancellation is let through: the flow must
         know what was written.
+
+        Raises:
+            ConfigurationError: the hub is closed.
         """
+        _refuse_if(self.closed)
         move: Callable[[], Effect[Any]] = partial(next, steps)
         cancelled: asyncio.CancelledError | None = None
         while True:
@@ -110,6 +122,11 @@ class AsyncRunner:
             except asyncio.CancelledError as error:
                 cancelled = error
         return task.result(), cancelled
+
+
+def _refuse_if(closed: bool) -> None:  # noqa: FBT001 - private, and named where it's used
+    if closed:
+        raise ConfigurationError("the hub is closed: make another one")
 
 
 def _instant(clock: Clock) -> dict[type[Effect[Any]], Callable[[Any], Any]]:

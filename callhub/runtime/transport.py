@@ -6,6 +6,7 @@ user's may be of httpx2 or of httpx; both raise errors of the same names.
 
 from __future__ import annotations
 
+import logging
 import socket
 import ssl
 import sys
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from types import ModuleType
 
     from callhub.provider.base import Provider
+
+_log = logging.getLogger(__name__)
 
 LARGEST_ANSWER = 8 * 1024 * 1024
 CONNECTIONS = 100
@@ -194,6 +197,7 @@ def fault_of(error: BaseException) -> Fault:
         return Fault.TOO_LARGE
     if isinstance(error, _TooLate):
         return Fault.READ_TIMEOUT
+    _log.debug("an exchange failed: %s", type(error).__name__)
     names = [kind.__name__ for kind in type(error).__mro__]
     fault = next((FAULTS[name] for name in names if name in FAULTS), Fault.OTHER)
     return _cause(error, fault) if fault is Fault.CONNECT else fault

@@ -100,7 +100,6 @@ def test_a_time_may_be_written_in_another_way() -> None:
     assert calls[0].provider_call_id == "x1"
 
 
-@pytest.mark.xfail(strict=True, raises=ValueError, reason="defect echo: one strange time leaves all in doubt")
 def test_a_strange_echo_costs_that_answer_only() -> None:
     orders = (wanted(1), wanted(2))
     strange = _echo(orders[0], "x1") | {"callDelayedUntil": "<string>"}

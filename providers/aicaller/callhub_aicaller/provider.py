@@ -167,5 +167,8 @@ def _echoes(body: dict[str, Any], echo: dict[str, Any]) -> bool:
     )
 
 
-def _instant(text: object) -> datetime | None:
-    return datetime.fromisoformat(text) if isinstance(text, str) else None
+def _instant(text: object) -> object:
+    try:
+        return datetime.fromisoformat(text) if isinstance(text, str) else text
+    except ValueError:
+        return text

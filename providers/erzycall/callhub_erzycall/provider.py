@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import Field, field_validator
 
-from callhub.errors import ConfigurationError
+from callhub.errors import ConfigurationError, NotFound
 from callhub.policy.numbers import E164
 from callhub.provider.base import Flow, Provider, RateLimit, VendorError
 from callhub.provider.http import Request, Response, path, query, to_json
@@ -33,6 +33,7 @@ class ErzyCallSettings(Settings):
     base_url: BaseUrl = Field("https://app.erzycall.com", description="Where the vendor's API is.")
     from_number: str | None = Field(
         None,
+        repr=False,
         description="Caller number in E.164 form, assigned to your organization; a call may name another.",
     )
 
@@ -212,7 +213,10 @@ class ErzyCall(Provider[ErzyCallSettings]):
         """Change an endpoint, and read it back: what the vendor answers is not documented."""
         yield _patch(write(wire.EndpointBody, changes, self.title), "webhooks", webhook_id)
         found = yield from self.list_webhooks()
-        return next(each for each in found if each.id == f"{self.name}:{webhook_id}")
+        mine = [each for each in found if each.id == f"{self.name}:{webhook_id}"]
+        if not mine:
+            raise NotFound("ErzyCall changed the endpoint, and doesn't list it any more", provider=self.name)
+        return mine[0]
 
     def delete_webhook(self, webhook_id: str) -> Flow[None]:
         """Remove an endpoint."""
