@@ -12,9 +12,17 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from callhub.policy.scripts import ScriptMap
-    from callhub.provider.base import Provider, RateLimit
+    from callhub.provider.base import Provider
 
 _UNSAFE = frozenset("/\\?#%")
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """What is left of a vendor's limit, and when it is renewed: in ticks, so no clock needs to be right."""
+
+    remaining: int
+    renewed_at: float
 
 
 @dataclass(slots=True)
@@ -22,7 +30,7 @@ class Link:
     """One configured vendor, and what its last answer said about its limit."""
 
     provider: Provider[Any]
-    limit: RateLimit | None = None
+    limit: Room | None = None
 
 
 @dataclass(frozen=True, slots=True)

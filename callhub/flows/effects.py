@@ -16,6 +16,7 @@ from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar
 
+from callhub.policy.verdict import Verdict
 from callhub.provider.http import Fault, Request, Response
 
 if TYPE_CHECKING:
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 
     from callhub.model.call import Call
     from callhub.model.lifecycle import CallStatus
-    from callhub.policy.verdict import Verdict
 
 T = TypeVar("T")
 
@@ -105,7 +105,7 @@ class Record:
     """
 
     call: Call
-    document: str
+    document: str = field(repr=False)
     generation: int
     leased: bool
 
@@ -171,6 +171,11 @@ class Settle(LedgerOp[bool]):
     verdict: Verdict
     reason: str | None
     finished_at: datetime
+
+    @property
+    def renews_key(self) -> bool:
+        """After a refusal the vendor may keep its no under the key; nothing rang, so another one is safe."""
+        return self.verdict is Verdict.REFUSED
 
 
 @dataclass(frozen=True, slots=True)

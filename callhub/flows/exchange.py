@@ -9,6 +9,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from callhub.errors import CallhubError, ConfigurationError, RateLimited
+from callhub.flows.context import Room
 from callhub.flows.effects import Jitter, Now, Send, Sleep, Steps, Ticks, ask
 from callhub.policy import retry, verdict
 from callhub.policy.verdict import Verdict
@@ -72,7 +73,7 @@ def advance(
         return move()
     except StopIteration as stop:
         return Done(stop.value)
-    except ValueError:
+    except (ValueError, ArithmeticError):
         pass  # raised outside the handler: the chained exception would quote the answer
     raise verdict.nonsense(provider, dialled=dialled)
 
@@ -80,8 +81,11 @@ def advance(
 def send(link: Link, request: Request, timeout: float) -> Steps[Response | Fault]:
     """Send once, and remember what the answer says about the limit."""
     answer: Response | Fault = yield from ask(Send(link.provider.name, request, timeout))
-    if isinstance(answer, Response):
-        link.limit = link.provider.rate_limit(answer) or link.limit
+    limit = link.provider.rate_limit(answer) if isinstance(answer, Response) else None
+    if limit is not None and isinstance(answer, Response):
+        server_now = retry.date(answer.headers) or (yield from ask(Now()))
+        wait = max(0.0, limit.resets_at - server_now.timestamp())
+        link.limit = Room(limit.remaining, (yield from ask(Ticks())) + wait)
     return answer
 
 
@@ -93,10 +97,11 @@ def keep_pace(link: Link, deadline: float) -> Steps[None]:
     """
     if link.limit is None:
         return
-    seconds = retry.pause(link.limit, (yield from ask(Now())))
+    ticks = yield from ask(Ticks())
+    seconds = retry.pause(link.limit.remaining, link.limit.renewed_at - ticks)
     if not seconds:
         return
-    if (yield from ask(Ticks())) + seconds > deadline:
+    if ticks + seconds > deadline:
         raise RateLimited(
             f"{link.provider.title}'s limit is used up; it has room again in {seconds:.0f} s",
             provider=link.provider.name,

@@ -165,7 +165,7 @@ def wait(
         WaitTimeout: it isn't over in time; `call` is its latest state.
         OutcomeUnknown: the call is in doubt, so that there is nothing to wait for.
     """
-    fault = timeout_fault(timeout)
+    fault = timeout_fault(timeout) if timeout != 0 else None
     if fault:
         raise InvalidRequest(f"timeout {fault}", fields={"timeout": fault})
     known = (yield from locate(call_id)).ours

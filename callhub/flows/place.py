@@ -13,8 +13,9 @@ The order of things is the whole promise:
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -71,9 +72,11 @@ class _Intent:
     link: Link
     order: Order
     call: Call
-    document: str
+    document: str = field(repr=False)
     deadline: float
     started_at: datetime
+    namespace: str
+    generation: int = 0
     past: tuple[Attempt, ...] = ()
 
     @property
@@ -85,6 +88,13 @@ class _Intent:
         if record is not None:
             self.call = replace(self.call, id=record.call.id, created_at=record.call.created_at)
             self.past = record.call.attempts
+            self.generation = record.generation
+
+    def keyed(self) -> Order:
+        """Give the order under the vendor's key: never from the attempt, the clock or the process."""
+        parts = (self.namespace, self.call.idempotency_key or "", str(self.generation))
+        digest = hashlib.sha256("\x00".join(parts).encode()).hexdigest()
+        return dataclasses.replace(self.order, idempotency_key=f"callhub-{digest[:40]}")
 
     def attempt(self, ended: Verdict, reason: str | None, finished_at: datetime) -> Attempt:
         """Give the present attempt as it ended."""
@@ -167,16 +177,16 @@ def _prepare(
     if isinstance(request.contact, str):  # nothing is read for what is wrong anyway
         reject(intake.problems(request, now, context.numbers), link.provider.name)
     contact, request = yield from _with_contact(context, link, request, deadline)
-    vendor_key = _vendor_key(standing, request.idempotency_key or "")
-    order, found = routing.order(link.provider, request, contact, context.scripts, vendor_key)
+    order, found = routing.order(link.provider, request, contact, context.scripts)
     strangers = sorted(set(request.extras) - set(context.links)) if isinstance(request.extras, dict) else []
     found += [Problem("extras", f"{name!r} is no configured provider") for name in strangers]
     found = [*intake.problems(request, now, context.numbers), *found]
     if document is None and not found:
         found = [intake.UNWRITABLE]
     reject(found, link.provider.name)
-    call = _first_state(link.provider.name, request, contact, (yield from ask(NewId())))
-    intent = _Intent(link, order, replace(call, created_at=now), document or "", deadline, now)
+    state = _first_state(link.provider.name, request, contact, (yield from ask(NewId())))
+    call = replace(state, created_at=now)
+    intent = _Intent(link, order, call, document or "", deadline, now, standing.namespace)
     intent.follow(standing.record)
     return intent
 
@@ -195,13 +205,6 @@ def _with_contact(
         return None, request
     to = request.to if request.to is not None else contact.phone
     return contact, replace(request, to=to, contact=contact)
-
-
-def _vendor_key(standing: Standing, key: str) -> str:
-    """Derive the vendor's idempotency key: never from the attempt, the clock or the process."""
-    generation = standing.record.generation if standing.record else 0
-    digest = hashlib.sha256("\x00".join((standing.namespace, key, str(generation))).encode()).hexdigest()
-    return f"callhub-{digest[:40]}"
 
 
 def _first_state(provider: str, request: CallRequest, contact: Contact | None, call_id: str) -> Call:
@@ -225,7 +228,7 @@ def _try_until_settled(intent: _Intent, key: str) -> Steps[Call]:
     tried = 0
     while True:
         yield from keep_pace(intent.link, intent.deadline)
-        flow = intent.link.provider.create_call(intent.order)
+        flow = intent.link.provider.create_call(intent.keyed())
         request = yield from _up_to_dial(intent, flow)
         remaining = yield from _time_left(intent)
         if not (yield from _claim(intent, request, remaining + LEASE_MARGIN)):
@@ -325,8 +328,9 @@ def _settle(intent: _Intent, ended: Verdict, reason: str | None, news: Call | No
     finished = yield from ask(Now())
     attempt = intent.attempt(ended, reason, finished)
     call = as_of(_after(replace(intent.call, attempts=(*intent.past, attempt)), ended, news), finished)
+    settle = Settle(call, intent.ordinal, ended, reason, finished)
     try:
-        if not (yield from ask(Settle(call, intent.ordinal, ended, reason, finished))):
+        if not (yield from ask(settle)):
             record = yield from ask(FindById(call.id))
             return record.call if record else call
     except LedgerError as error:
@@ -334,6 +338,7 @@ def _settle(intent: _Intent, ended: Verdict, reason: str | None, news: Call | No
         error.call = call
         raise
     intent.past = call.attempts
+    intent.generation += settle.renews_key
     return call
 
 

@@ -111,8 +111,8 @@ class AsyncCalls(_Part):
 
     def list(
         self,
-        *,
         provider: str | None = None,
+        *,
         status: str | None = None,
         since: datetime | None = None,
         until: datetime | None = None,
@@ -126,7 +126,6 @@ class AsyncCalls(_Part):
 
     def history(
         self,
-        *,
         status: str | None = None,
         since: datetime | None = None,
         until: datetime | None = None,
@@ -139,7 +138,6 @@ class AsyncCalls(_Part):
     async def wait(
         self,
         call_id: str,
-        *,
         timeout: float = 600,  # noqa: ASYNC109 - the call is over or not, however it is awaited
         on_update: Callable[[Call], object] | None = None,
     ) -> Call:
@@ -161,15 +159,16 @@ class AsyncContacts(_Part):
         phone: str,
         email: str | None = None,
         notes: str | None = None,
-        tags: Sequence[str] = (),
-        groups: Sequence[str] = (),
+        tags: Sequence[str] | None = None,
+        groups: Sequence[str] | None = None,
         custom_fields: Mapping[str, Any] | None = None,
         timezone: str | None = None,
         provider: str | None = None,
     ) -> Contact:
         """Add a contact to a vendor's book."""
         contact = Contact(
-            name=name, phone=phone, email=email, notes=notes, tags=setup.several("tags", tags), groups=setup.several("groups", groups),
+            name=name, phone=phone, email=email, notes=notes, tags=setup.several("tags", tags),
+            groups=setup.several("groups", groups),
             custom_fields=dict(custom_fields or {}), timezone=timezone,
         )  # fmt: skip
         return await self._runner.run(contacts.create(self._context, provider, contact))
@@ -180,11 +179,10 @@ class AsyncContacts(_Part):
 
     def list(
         self,
-        *,
         provider: str | None = None,
         search: str | None = None,
         group: str | None = None,
-        tags: Sequence[str] = (),
+        tags: Sequence[str] | None = None,
         page_size: int = 100,
     ) -> AsyncIterator[Contact]:
         """Go through a vendor's book, page by page as it is asked for."""
@@ -197,7 +195,7 @@ class AsyncContacts(_Part):
         """Search a vendor's book by name or number."""
         return list(await self._runner.run(contacts.search(self._context, provider, text, limit)))
 
-    async def update(self, contact_id: str, **changes: Any) -> Contact:
+    async def update(self, contact_id: str, /, **changes: Any) -> Contact:
         """Change the named fields; tags, groups and custom fields are replaced whole."""
         return await self._runner.run(contacts.update(self._context, contact_id, changes))
 
@@ -209,7 +207,7 @@ class AsyncContacts(_Part):
 class AsyncScripts(_Part):
     """Call scripts: the configured names, and what the vendors keep."""
 
-    async def list(self, *, provider: str | None = None, page_size: int = 100) -> AsyncIterator[Script]:
+    async def list(self, provider: str | None = None, page_size: int = 100) -> AsyncIterator[Script]:
         """Go through the configured names and every vendor's scripts, or one vendor's only."""
         if provider is None:
             for configured in scripts.configured(self._context):
@@ -227,7 +225,7 @@ class AsyncWebhooks(_Part):
     """Webhook endpoints at the vendors; ids are ``"<provider>:<vendor id>"``."""
 
     async def register(
-        self, provider: str, url: str, *, events: Sequence[str] | None = None, description: str | None = None
+        self, provider: str, url: str, events: Sequence[str] | None = None, description: str | None = None
     ) -> Endpoint:
         """Register an endpoint; keep the `secret` of what is returned, it is never shown again."""
         named = setup.several("events", events) if events is not None else None
@@ -237,7 +235,7 @@ class AsyncWebhooks(_Part):
         """Read a vendor's endpoints."""
         return list(await self._runner.run(webhooks.listed(self._context, provider)))
 
-    async def update(self, webhook_id: str, **changes: Any) -> Endpoint:
+    async def update(self, webhook_id: str, /, **changes: Any) -> Endpoint:
         """Change ``url``, ``events``, ``description`` or ``active``."""
         return await self._runner.run(webhooks.update(self._context, webhook_id, changes))
 

@@ -158,8 +158,8 @@ class Calls(_Part):
 
     def list(
         self,
-        *,
         provider: str | None = None,
+        *,
         status: str | None = None,
         since: datetime | None = None,
         until: datetime | None = None,
@@ -177,7 +177,6 @@ class Calls(_Part):
 
     def history(
         self,
-        *,
         status: str | None = None,
         since: datetime | None = None,
         until: datetime | None = None,
@@ -188,7 +187,7 @@ class Calls(_Part):
         return self._pages(partial(observe.history, wanted, to))
 
     def wait(
-        self, call_id: str, *, timeout: float = 600, on_update: Callable[[Call], object] | None = None
+        self, call_id: str, timeout: float = 600, on_update: Callable[[Call], object] | None = None
     ) -> Call:
         """Read a call, less and less often, until it is over; `on_update` is told each reading.
 
@@ -219,8 +218,8 @@ class Contacts(_Part):
         phone: str,
         email: str | None = None,
         notes: str | None = None,
-        tags: Sequence[str] = (),
-        groups: Sequence[str] = (),
+        tags: Sequence[str] | None = None,
+        groups: Sequence[str] | None = None,
         custom_fields: Mapping[str, Any] | None = None,
         timezone: str | None = None,
         provider: str | None = None,
@@ -233,7 +232,8 @@ class Contacts(_Part):
             UnsupportedFeature: the vendor has no book.
         """
         contact = Contact(
-            name=name, phone=phone, email=email, notes=notes, tags=setup.several("tags", tags), groups=setup.several("groups", groups),
+            name=name, phone=phone, email=email, notes=notes, tags=setup.several("tags", tags),
+            groups=setup.several("groups", groups),
             custom_fields=dict(custom_fields or {}), timezone=timezone,
         )  # fmt: skip
         return self._runner.run(contacts.create(self._context, provider, contact))
@@ -244,11 +244,10 @@ class Contacts(_Part):
 
     def list(
         self,
-        *,
         provider: str | None = None,
         search: str | None = None,
         group: str | None = None,
-        tags: Sequence[str] = (),
+        tags: Sequence[str] | None = None,
         page_size: int = 100,
     ) -> Iterator[Contact]:
         """Go through a vendor's book, page by page as it is asked for."""
@@ -259,7 +258,7 @@ class Contacts(_Part):
         """Search a vendor's book by name or number."""
         return list(self._runner.run(contacts.search(self._context, provider, text, limit)))
 
-    def update(self, contact_id: str, **changes: Any) -> Contact:
+    def update(self, contact_id: str, /, **changes: Any) -> Contact:
         """Change the named fields; tags, groups and custom fields are replaced whole."""
         return self._runner.run(contacts.update(self._context, contact_id, changes))
 
@@ -271,7 +270,7 @@ class Contacts(_Part):
 class Scripts(_Part):
     """Call scripts: the configured names, and what the vendors keep."""
 
-    def list(self, *, provider: str | None = None, page_size: int = 100) -> Iterator[Script]:
+    def list(self, provider: str | None = None, page_size: int = 100) -> Iterator[Script]:
         """Go through the configured names and every vendor's scripts, or one vendor's only.
 
         Raises:
@@ -291,7 +290,7 @@ class Webhooks(_Part):
     """Webhook endpoints at the vendors; ids are ``"<provider>:<vendor id>"``."""
 
     def register(
-        self, provider: str, url: str, *, events: Sequence[str] | None = None, description: str | None = None
+        self, provider: str, url: str, events: Sequence[str] | None = None, description: str | None = None
     ) -> Endpoint:
         """Register an endpoint; keep the `secret` of what is returned, it is never shown again.
 
@@ -306,7 +305,7 @@ class Webhooks(_Part):
         """Read a vendor's endpoints."""
         return list(self._runner.run(webhooks.listed(self._context, provider)))
 
-    def update(self, webhook_id: str, **changes: Any) -> Endpoint:
+    def update(self, webhook_id: str, /, **changes: Any) -> Endpoint:
         """Change ``url``, ``events``, ``description`` or ``active``."""
         return self._runner.run(webhooks.update(self._context, webhook_id, changes))
 

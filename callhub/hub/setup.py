@@ -91,15 +91,15 @@ def ledger_url(given: str | None) -> str:
     return given or os.environ.get("CALLHUB_LEDGER") or default_url()
 
 
-def several(field: str, given: Sequence[str]) -> tuple[str, ...]:
-    """Give a list of words as a tuple.
+def several(field: str, given: Sequence[str] | None) -> tuple[str, ...]:
+    """Give a list of words as a tuple; None is an empty one.
 
     Raises:
         InvalidRequest: it is one text, of which every letter would become a word.
     """
     if isinstance(given, str):
         raise InvalidRequest(f"{field} must be a list of words", fields={field: "must be a list of words"})
-    return tuple(given)
+    return tuple(given or ())
 
 
 def infos(context: Context) -> list[ProviderInfo]:

@@ -61,7 +61,7 @@ def _parse(url: str) -> URL:
         parsed = make_url(url)
     except (ArgumentError, SQLAlchemyError, AttributeError):
         parsed = None
-    if parsed is None or parsed.get_backend_name() != "sqlite":
+    if parsed is None or parsed.drivername not in ("sqlite", "sqlite+pysqlite") or parsed.query:
         raise ConfigurationError(f"the ledger must be given as {_FORMS}")
     return parsed
 

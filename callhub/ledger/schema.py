@@ -34,6 +34,7 @@ intents = Table(
     Column("created_at", Float, nullable=False),
     Column("call", Text, nullable=False),
     Column("body", LargeBinary),
+    Column("trail", Text),
     Index("ix_intents_to_number", "to_number", "id"),
     Index("ix_intents_status", "status", "id"),
 )

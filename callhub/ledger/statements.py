@@ -7,8 +7,8 @@ from sqlalchemy.dialects.sqlite import insert
 
 from callhub.ledger.schema import attempts, calls, database_now, facts, intents
 
-INTENT_COLUMNS = ("id", "key", "document", "to_number", "status", "created_at", "call", "body")
-STATE_COLUMNS = ("status", "call", "body")
+INTENT_COLUMNS = ("id", "key", "document", "to_number", "status", "created_at", "call", "body", "trail")
+STATE_COLUMNS = ("status", "call", "body", "trail")
 ATTEMPT_COLUMNS = (
     "intent",
     "ordinal",
@@ -71,6 +71,7 @@ SET_STATE = (
     .where(intents.c.id == bindparam("of"))
     .values({name: bindparam(name) for name in STATE_COLUMNS})
 )
+RENEW_KEY = update(intents).where(intents.c.id == bindparam("of")).values(generation=intents.c.generation + 1)
 BIND_CALL = (
     insert(calls)
     .values({name: bindparam(name) for name in ("provider", "provider_call_id", "intent", "ordinal")})

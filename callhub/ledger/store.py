@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import json
 import secrets
 from collections import defaultdict
 from dataclasses import dataclass
@@ -21,7 +20,7 @@ import msgspec
 from msgspec.structs import replace
 from sqlalchemy.exc import SQLAlchemyError
 
-from callhub.errors import LedgerError
+from callhub.errors import CallhubError, LedgerError
 from callhub.flows import effects
 from callhub.ledger import statements as sql
 from callhub.ledger.engine import open_engine, turns, where
@@ -40,6 +39,7 @@ T = TypeVar("T")
 
 _WRITES = (effects.Claim, effects.Settle, effects.Observe)
 _decode = msgspec.json.Decoder(Call).decode
+_trail = msgspec.json.Decoder(tuple[str | int, ...]).decode
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +84,12 @@ class Ledger:
             engine = opened.writer if isinstance(operation, _WRITES) else opened.reader
             with opened.turn, engine.begin() as connection:
                 answer: T = self._table[type(operation)](connection, operation)
+        except CallhubError:
+            raise
         except SQLAlchemyError as error:
             reason = getattr(error, "orig", None) or type(error).__name__
+        except Exception as error:  # noqa: BLE001 - a row that can't be read, or a value that can't be written
+            reason = f"it holds, or was given, what can't be kept ({type(error).__name__})"
         else:
             return answer
         raise LedgerError(f"the ledger ({self.where}) can't be used: {reason}")
@@ -193,6 +197,8 @@ class Ledger:
         if connection.execute(sql.END_ATTEMPT, asked).first() is None:
             return False
         connection.execute(sql.SET_STATE, {"of": end.call.id} | _state(end.call))
+        if end.renews_key:
+            connection.execute(sql.RENEW_KEY, {"of": end.call.id})
         if end.call.provider_call_id is not None:
             bound = {"provider": end.call.provider, "provider_call_id": end.call.provider_call_id}
             connection.execute(sql.BIND_CALL, bound | {"intent": end.call.id, "ordinal": end.ordinal})
@@ -209,7 +215,8 @@ def _state(call: Call) -> dict[str, Any]:
     return {
         "status": str(call.status),
         "call": msgspec.json.encode(kept).decode(),
-        "body": json.dumps(call.source.decode()).encode() if call.source else None,
+        "body": call.source.body if call.source else None,
+        "trail": msgspec.json.encode(call.source.trail).decode() if call.source else None,
     }
 
 
@@ -230,7 +237,7 @@ def _records(
 
 
 def _record(row: Any, tries: list[Any]) -> effects.Record:
-    source = Source(row.body) if row.body is not None else None
+    source = Source(row.body, _trail(row.trail)) if row.body is not None else None
     call = replace(_decode(row.call), source=source, attempts=tuple(map(_attempt, tries)))
     return effects.Record(call, row.document, row.generation, any(attempt.leased for attempt in tries))
 

@@ -23,8 +23,11 @@ class Source(msgspec.Struct, frozen=True, array_like=True):
         return f"<Source, {len(self.body)} bytes>"
 
     def decode(self) -> Any:
-        """Decode the object that stands at the trail."""
-        found = json.loads(self.body)
-        for step in self.trail:
-            found = found[step]
+        """Decode the object that stands at the trail; None where Python can't."""
+        try:
+            found = json.loads(self.body)
+            for step in self.trail:
+                found = found[step]
+        except (ValueError, LookupError, TypeError, RecursionError):
+            return None
         return found

@@ -23,6 +23,7 @@ SAID = (
     *("scheduled_at", "from_number", "record", "extras"),
 )
 LONGEST_KEY = 255
+LARGEST = 10**18  # a number that is spoken; NaN and the infinities are out, too
 LONGEST_TIMEOUT = 86_400.0
 EARLIEST, LATEST = datetime(2, 1, 1, tzinfo=UTC), datetime(9000, 1, 1, tzinfo=UTC)
 
@@ -80,7 +81,7 @@ def problems(request: CallRequest, now: datetime, rule: str) -> list[Problem]:
 
 def variables(given: Mapping[str, Any]) -> dict[str, str]:
     """Give the variables as the text that will be spoken."""
-    return {name: str(value) for name, value in given.items()}
+    return {name: str(value) for name, value in given.items() if _speakable(value)}
 
 
 UNWRITABLE = Problem("request", "holds a value that can't be written as JSON")
@@ -125,11 +126,11 @@ def _script_fault(request: CallRequest) -> str | None:
 
 
 def _text_fault(text: object) -> str | None:
-    return (
-        "must be text, not empty"
-        if text is not None and (not isinstance(text, str) or not text.strip())
-        else None
-    )
+    if text is None:
+        return None
+    if not isinstance(text, str) or not text.strip():
+        return "must be text, not empty"
+    return None if _writable(text) else "holds characters that can't be sent"
 
 
 def timeout_fault(timeout: object) -> str | None:
@@ -141,7 +142,7 @@ def timeout_fault(timeout: object) -> str | None:
 
 def _contact_fault(contact: object) -> str | None:
     if isinstance(contact, Contact):
-        texts = (contact.name, contact.email, contact.phone, contact.notes)
+        texts = (contact.id, contact.name, contact.email, contact.phone, contact.notes)
         return None if all(text is None or isinstance(text, str) for text in texts) else "must hold text"
     if contact is None:
         return None
@@ -158,6 +159,7 @@ def _json_fault(value: object) -> str | None:
     try:
         if value:
             json.dumps(value, allow_nan=False, ensure_ascii=False).encode()
+            msgspec.json.encode(value)
     except (TypeError, ValueError, RecursionError):
         return "holds a value that can't be written as JSON"
     return None
@@ -176,7 +178,9 @@ def _variable_problems(given: object) -> list[Problem]:
 def _speakable(value: object) -> bool:
     if isinstance(value, str):
         return _writable(value)
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    return -LARGEST < value < LARGEST
 
 
 def _writable(text: str) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-_PERSONAL = re.compile(r"\+?\d[\d\s().-]{5,}\d|[^\s@]+@[^\s@]+")
+_PERSONAL = re.compile(r"\+\s?\d[\W_\d]{2,}\d|\d(?:[\W_]{0,3}\d){5,}|[^\s@]+@[^\s@]+")
 _LONGEST = 200
 
 

@@ -9,8 +9,6 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from callhub.provider.base import RateLimit
-
 TRIES = 4
 LONGEST = 60.0
 SCARCE = 5  # with fewer requests than this left, each one is delayed by SCARCE_PAUSE seconds
@@ -27,12 +25,8 @@ def retry_after(headers: Mapping[str, str], now: datetime) -> float | None:
         return float(min(max(0, int(text)), BEYOND))
     except ValueError:
         pass
-    try:
-        until = parsedate_to_datetime(text)
-    except ValueError:
-        return None
-    aware = until if until.tzinfo else until.replace(tzinfo=UTC)
-    return min(max(0.0, (aware - now).total_seconds()), float(BEYOND))
+    until = date({"date": text})
+    return None if until is None else min(max(0.0, (until - now).total_seconds()), float(BEYOND))
 
 
 def backoff(tried: int, told: float | None, jitter: float) -> float | None:
@@ -49,9 +43,22 @@ def backoff(tried: int, told: float | None, jitter: float) -> float | None:
     return (told if told is not None else grown * 0.5) + grown * 0.5 * jitter
 
 
-def pause(limit: RateLimit | None, now: datetime) -> float:
-    """Give the seconds to wait before a request so that the vendor's limit isn't hit."""
-    if limit is None or limit.remaining >= SCARCE:
+def pause(remaining: int, until_reset: float) -> float:
+    """Give the seconds to wait before a request so that the vendor's limit isn't hit.
+
+    Args:
+        remaining: how many requests the vendor has room for.
+        until_reset: seconds until there is room again.
+    """
+    if remaining >= SCARCE or until_reset <= 0:
         return 0.0
-    until_reset = max(0.0, limit.resets_at - now.timestamp())
-    return until_reset if limit.remaining <= 0 else min(until_reset, SCARCE_PAUSE)
+    return until_reset if remaining <= 0 else min(until_reset, SCARCE_PAUSE)
+
+
+def date(headers: Mapping[str, str]) -> datetime | None:
+    """Read the server's own time from ``Date``; None where it says nothing."""
+    try:
+        said = parsedate_to_datetime(headers.get("date", ""))
+    except (ValueError, OverflowError):
+        return None
+    return said if said.tzinfo else said.replace(tzinfo=UTC)

@@ -37,7 +37,7 @@ def choose(named: str | None, configured: Collection[str]) -> str:
         ConfigurationError: none is named and there are none or several; nothing is picked in silence.
     """
     names = ", ".join(sorted(configured)) or "none"
-    if named is not None and named not in configured:
+    if named is not None and (not isinstance(named, str) or named not in configured):
         raise UnknownProvider(
             f"the provider {named!r} is not configured; configured: {names}", provider=named
         )
@@ -47,9 +47,9 @@ def choose(named: str | None, configured: Collection[str]) -> str:
 
 
 def order(
-    provider: Provider[Any], request: CallRequest, contact: Contact | None, scripts: ScriptMap, key: str
+    provider: Provider[Any], request: CallRequest, contact: Contact | None, scripts: ScriptMap
 ) -> tuple[Order, list[Problem]]:
-    """Give a vendor's order for a request, and everything that keeps it from going out."""
+    """Give a vendor's order for a request, without its key, and all that keeps it from going out."""
     target = scripts.find(request.script, provider.name) if isinstance(request.script, str) else None
     given = intake.variables(request.variables) if isinstance(request.variables, dict) else {}
     found: list[Problem] = [target] if isinstance(target, Problem) else []
@@ -59,11 +59,11 @@ def order(
     extras, strange = _extras(request.extras, provider.name)
     made = Order(
         to=request.to or "",
-        idempotency_key=key,
+        idempotency_key="",
         script=target.id if isinstance(target, Target) else None,
         variables=given,
         contact=contact,
-        contact_id=vendor_id(contact.id, provider.name) if contact and contact.id else None,
+        contact_id=vendor_id(contact.id, provider.name) if contact else None,
         first_message=request.first_message,
         scheduled_at=request.scheduled_at,
         from_number=request.from_number,
@@ -73,8 +73,10 @@ def order(
     return made, found + strange + _unsupported(provider, made) + list(provider.check(made))
 
 
-def vendor_id(own_id: str, provider: str) -> str | None:
+def vendor_id(own_id: object, provider: str) -> str | None:
     """Give the bare id of ``"<provider>:<vendor id>"`` where it is that vendor's, else None."""
+    if not isinstance(own_id, str):
+        return None
     owner, colon, bare = own_id.partition(":")
     return bare if colon and owner == provider else None
 

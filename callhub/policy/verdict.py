@@ -35,6 +35,7 @@ class Verdict(StrEnum):
 
 FAULTS: Mapping[Fault, Verdict] = {
     Fault.CLOSED: Verdict.UNREACHABLE,
+    Fault.UNSENT: Verdict.UNREACHABLE,
     Fault.CONNECT: Verdict.UNREACHABLE,
     Fault.DNS: Verdict.UNREACHABLE,
     Fault.CONNECT_TIMEOUT: Verdict.UNREACHABLE,
@@ -60,10 +61,9 @@ STATUSES: Mapping[int, type[errors.Refused]] = {
     429: errors.RateLimited,
 }
 
-NETWORK, LATER = (
-    "check the network and {url_name}",
-    "try again later; if it stays so, check {url_name}",
-)  # without and with an answer
+# What to do where no answer came, and where one did.
+NETWORK = "check the network and {url_name}"
+LATER = "try again later; if it stays so, check {url_name}"
 ADVICE: Mapping[type[errors.CallhubError], str] = {
     errors.AuthenticationFailed: "check {key_name}: it may be wrong, revoked or expired",
     errors.PermissionDenied: "give the key that right, or use another key in {key_name}",

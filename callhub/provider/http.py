@@ -27,6 +27,7 @@ class Fault(StrEnum):
     """What can go wrong on the wire before a whole answer is here."""
 
     CLOSED = "the HTTP client that was passed in is closed"
+    UNSENT = "the request could not be made (are HTTPS_PROXY, ALL_PROXY and SSL_CERT_FILE right?)"
     CONNECT = "could not connect"
     DNS = "the host name does not resolve"
     CONNECT_TIMEOUT = "timed out while connecting"

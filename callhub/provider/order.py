@@ -104,7 +104,7 @@ class CallFilter:
 class ContactFilter:
     """Which contacts to list."""
 
-    search: str | None = None
+    search: str | None = field(default=None, repr=False)
     group: str | None = None
     tags: tuple[str, ...] = ()
 

@@ -48,8 +48,11 @@ def read(kind: msgspec.json.Decoder[T], body: bytes) -> T:
 
 
 def utc(at: datetime | None) -> datetime | None:
-    """Give an aware datetime in UTC; None stays None."""
-    return at if at is None or at.tzinfo is UTC else at.astimezone(UTC)
+    """Give an aware datetime in UTC; None, and what lies beyond Python's years, give None."""
+    try:
+        return at if at is None or at.tzinfo is UTC else at.astimezone(UTC)
+    except OverflowError:
+        return None
 
 
 class Body(BaseModel):

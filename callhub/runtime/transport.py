@@ -6,6 +6,7 @@ user's may be of httpx2 or of httpx; both raise errors of the same names.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import socket
 import ssl
@@ -33,6 +34,7 @@ _log = logging.getLogger(__name__)
 LARGEST_ANSWER = 8 * 1024 * 1024
 CONNECTIONS = 100
 KEEPALIVE_SECONDS = 5.0
+GRACE = 0.5  # seconds in which the client can say itself what took too long
 _MODULES = ("httpx2", "httpx")
 
 # By the names that both clients use, most specific first in each class's ancestry.
@@ -143,9 +145,12 @@ class Transport(_Wire):
         until = time.monotonic() + timeout
         chunks: list[bytes] = []
         try:
-            answer = self._client(request).send(
-                self._build(provider, request, timeout), stream=True, auth=None, follow_redirects=False
-            )
+            client, message = self._client(request), self._build(provider, request, timeout)
+        except Exception as error:  # noqa: BLE001 - nothing was sent, whatever it is
+            _log.debug("a request could not be made: %s", type(error).__name__)
+            return Fault.UNSENT
+        try:
+            answer = client.send(message, stream=True, auth=None, follow_redirects=False)
             try:
                 for chunk in answer.iter_bytes():
                     _take(chunks, chunk, until)
@@ -173,14 +178,18 @@ class AsyncTransport(_Wire):
         until = time.monotonic() + timeout
         chunks: list[bytes] = []
         try:
-            answer = await self._client(request).send(
-                self._build(provider, request, timeout), stream=True, auth=None, follow_redirects=False
-            )
-            try:
-                async for chunk in answer.aiter_bytes():
-                    _take(chunks, chunk, until)
-            finally:
-                await answer.aclose()
+            client, message = self._client(request), self._build(provider, request, timeout)
+        except Exception as error:  # noqa: BLE001 - nothing was sent, whatever it is
+            _log.debug("a request could not be made: %s", type(error).__name__)
+            return Fault.UNSENT
+        try:
+            async with asyncio.timeout(timeout + GRACE):
+                answer = await client.send(message, stream=True, auth=None, follow_redirects=False)
+                try:
+                    async for chunk in answer.aiter_bytes():
+                        _take(chunks, chunk, until)
+                finally:
+                    await answer.aclose()
         except Exception as error:  # noqa: BLE001 - see Transport.send
             return fault_of(error)
         return _response(answer, chunks)
@@ -195,7 +204,7 @@ def fault_of(error: BaseException) -> Fault:
     """Name what went wrong; what isn't known could mean anything."""
     if isinstance(error, _TooLarge):
         return Fault.TOO_LARGE
-    if isinstance(error, _TooLate):
+    if isinstance(error, (_TooLate, TimeoutError)):
         return Fault.READ_TIMEOUT
     _log.debug("an exchange failed: %s", type(error).__name__)
     names = [kind.__name__ for kind in type(error).__mro__]

@@ -218,7 +218,7 @@ def test_a_listener_may_be_a_coroutine_where_the_hub_is(side: Side, vendor: Vend
 def test_waiting_for_what_is_over_asks_once(hub: Any, vendor: Vendor) -> None:
     call = hub.calls.create(**wish(vendor))
     vendor.clock.advance(3600)
-    assert hub.calls.wait(call.id, timeout=0).terminal
+    assert hub.calls.wait(call.id, timeout=0.5).terminal
     assert len(vendor.relay.seen) == 2
     assert vendor.clock.slept == []
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -45,9 +46,9 @@ def order(
 ) -> Order:
     """Give a vendor's order for neutral words, in which nothing is wrong."""
     request = CallRequest(contact=contact, **asked)
-    made, problems = routing.order(provider, request, contact, ScriptMap.of({}), key)
+    made, problems = routing.order(provider, request, contact, ScriptMap.of({}))
     assert problems == []
-    return made
+    return replace(made, idempotency_key=key)
 
 
 def drive(flow: Flow[Any], *answers: Response | bytes) -> tuple[list[Request], Any]:

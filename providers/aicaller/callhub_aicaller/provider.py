@@ -65,8 +65,12 @@ class AICaller(Provider[AICallerSettings]):
         return (("aicaller-api-key", self.settings.api_key.get_secret_value()),)
 
     def read_error(self, response: Response) -> VendorError:
-        """Give the text of an error; no envelope is documented, public code shows plain text."""
-        return VendorError(response.body[:1000].decode(errors="replace"))
+        """Give the text of an error; no envelope is documented, public code shows plain text.
+
+        What is no plain text is left out: it may echo the request, secrets and names included.
+        """
+        text = response.body[:1000].decode(errors="replace")
+        return VendorError("" if set(text) & set('{<"=') else text)
 
     def check(self, order: Order) -> tuple[Problem, ...]:
         """Name what the documents forbid, and what they need."""

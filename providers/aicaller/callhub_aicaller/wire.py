@@ -104,7 +104,7 @@ def _call(wire: WireCall, body: bytes, trail: tuple[str | int, ...]) -> Call:
         script=f"{NAME}:{wire.call_template_id}" if wire.call_template_id else None,
         variables=_named((each.key, each.value) for each in wire.prompt_variable_values),
         scheduled_at=utc(wire.call_delayed_until),
-        held_by="provider" if wire.call_delayed_until and status is CallStatus.QUEUED else None,
+        held_by=_holder(wire, status),
         created_at=utc(wire.created_at),
         started_at=utc(wire.call_started_at),
         ended_at=utc(wire.call_ended_at),
@@ -115,6 +115,10 @@ def _call(wire: WireCall, body: bytes, trail: tuple[str | int, ...]) -> Call:
         callback_at=utc(info.date_time) if later else None,
         source=Source(body, trail),
     )
+
+
+def _holder(wire: WireCall, status: CallStatus) -> str | None:
+    return "provider" if wire.call_delayed_until and status is CallStatus.QUEUED else None
 
 
 def _outcome(status: str, code: str | None) -> CallOutcome:

@@ -97,13 +97,8 @@ class ErzyCall(Provider[ErzyCallSettings]):
         """Name what the documents forbid."""
         problems = []
         if order.from_number is None and self.settings.from_number is None:
-            problems.append(
-                Problem(
-                    "from_number",
-                    "is needed by ErzyCall: set it for the provider or the call",
-                    ConfigurationError,
-                )
-            )
+            message = "is needed by ErzyCall: set it for the provider or the call"
+            problems.append(Problem("from_number", message, ConfigurationError))
         if isinstance(order.first_message, str) and len(order.first_message) > tables.LONGEST_FIRST_MESSAGE:
             problems.append(Problem("first_message", "may have at most 1,000 characters at ErzyCall"))
         clash = sorted(set(order.extras) & set(tables.CALL_NAMES))

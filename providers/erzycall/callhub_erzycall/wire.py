@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Annotated, Any, Generic, TypeAlias, TypeVar
 
-from annotated_types import Len
 from msgspec import field
 from msgspec.json import Decoder
 from msgspec.structs import asdict
@@ -16,7 +15,7 @@ from callhub.model.contact import Contact
 from callhub.model.lifecycle import CallOutcome
 from callhub.model.script import Script
 from callhub.model.source import Source
-from callhub.provider.http import Response
+from callhub.provider.http import Response, Unreadable
 from callhub.provider.order import Endpoint, Page
 from callhub.provider.wire import Body, Instant, Wire, read, seconds, utc
 from callhub_erzycall.tables import ERROR_PREFIXES, MEANINGS, REASONS, UNKNOWN
@@ -83,12 +82,12 @@ class WireEndpoint(Wire):
 class ContactBody(Body):
     """What may be written of a contact [/docs/api-reference/contacts]."""
 
-    name: Annotated[str, Len(1, 200)] = Field("", alias="title")
+    name: Annotated[str, Field(min_length=1, max_length=200)] = Field("", alias="title")
     phone: str = ""
     email: str = ""
-    notes: Annotated[str, Len(0, 5000)] = ""
-    tags: Annotated[list[Annotated[str, Len(0, 50)]], Len(0, 20)] = []
-    groups: Annotated[list[str], Len(0, 20)] = Field([], alias="groupIds")
+    notes: Annotated[str, Field(max_length=5000)] = ""
+    tags: Annotated[list[Annotated[str, Field(max_length=50)]], Field(max_length=20)] = []
+    groups: Annotated[list[str], Field(max_length=20)] = Field([], alias="groupIds")
     custom_fields: dict[str, Any] = {}
 
 
@@ -96,15 +95,15 @@ class EndpointBody(Body):
     """What may be written of a webhook endpoint [/docs/api-reference/webhook-endpoints]."""
 
     url: Annotated[str, StringConstraints(pattern="^https://")] = ""
-    events: Annotated[list[str], Len(1, 10)] = []
-    description: Annotated[str, Len(0, 500)] = ""
+    events: Annotated[list[str], Field(min_length=1, max_length=10)] = []
+    description: Annotated[str, Field(max_length=500)] = ""
     active: bool = Field(default=True, alias="isActive")
 
 
 class AssistantBody(Body):
     """What may be written of an inbound assistant [/docs/api-reference/assistants]."""
 
-    name: Annotated[str, Len(1, 200)] = ""
+    name: Annotated[str, Field(min_length=1, max_length=200)] = ""
     system_prompt_id: str = ""
 
 
@@ -189,9 +188,15 @@ def _readers(
         body = response.body
         many = read(several, body)
         found = tuple([neutral(wire, body, ("data", at)) for at, wire in enumerate(many.data)])
-        return Page(found, many.pagination.cursor if many.pagination.has_more else None)
+        return Page(found, _following(many.pagination))
 
     return one, page
+
+
+def _following(paging: Paging) -> str | None:
+    if paging.has_more and not paging.cursor:
+        raise Unreadable("there is more, and the answer doesn't say where")
+    return paging.cursor if paging.has_more else None
 
 
 one_call, call_page = _readers(WireCall, _call)
