@@ -142,9 +142,10 @@ def test_a_row_that_can_not_be_read_is_a_ledger_error(tmp_path: Path, garbage: s
         database.execute("update intents set call = ?", (garbage,))
     database.close()
     with lab("erzycall", ledger=f"sqlite:///{file}") as it:
-        for act in (lambda: it.hub.calls.get(call.id), lambda: it.hub.calls.create(**WANTED)):
-            with pytest.raises(callhub.LedgerError):
-                act()
+        with pytest.raises(callhub.LedgerError):
+            it.hub.calls.get(call.id)
+        with pytest.raises(callhub.LedgerError):
+            it.hub.calls.create(**WANTED)
         assert it.rung(NUMBER) == 0
 
 
@@ -173,7 +174,7 @@ def test_what_can_not_be_kept_or_sent_is_named(change: dict[str, Any], field: st
 
 def test_a_provider_that_is_no_name_is_unknown() -> None:
     with lab("erzycall") as it, pytest.raises(callhub.UnknownProvider):
-        it.hub.calls.create(**WANTED, provider=["erzycall"])
+        it.hub.calls.create(**WANTED | {"provider": ["erzycall"]})
 
 
 def test_the_contract_s_names_are_taken_as_they_stand() -> None:
@@ -188,7 +189,7 @@ def test_the_contract_s_names_are_taken_as_they_stand() -> None:
         made = hub.contacts.create(
             name="Ada", phone="+14155550188", tags=None, groups=None, provider="erzycall"
         )
-        assert hub.contacts.update(made.id, name="Bob").name == "Bob"
+        assert hub.contacts.update(str(made.id), name="Bob").name == "Bob"
 
 
 def test_hits_are_what_a_vendor_sees() -> None:
