@@ -10,7 +10,7 @@ import msgspec
 from callhub.model.source import Source
 
 
-class Contact(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Contact(msgspec.Struct, frozen=True, kw_only=True):
     """A person, as callhub and the vendors' books know them.
 
     Attributes:

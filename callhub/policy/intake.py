@@ -48,7 +48,8 @@ def document(request: CallRequest) -> str | None:
 
 def _said(value: Any) -> Any:
     if isinstance(value, Contact):
-        return msgspec.structs.replace(value, source=None)
+        fields = {name: getattr(value, name) for name in Contact.__struct_fields__ if name != "source"}
+        return {name: said for name, said in fields.items() if said not in (None, (), {})}
     return value.astimezone(UTC) if _aware(value) else value
 
 
