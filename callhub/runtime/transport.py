@@ -33,6 +33,7 @@ _log = logging.getLogger(__name__)
 
 LARGEST_ANSWER = 8 * 1024 * 1024
 CONNECTIONS = 100
+KEPT = 20  # each idle one is looked at before each request
 KEEPALIVE_SECONDS = 5.0
 GRACE = 0.5  # seconds in which the client can say itself what took too long
 _MODULES = ("httpx2", "httpx")
@@ -96,7 +97,7 @@ class _Wire:
 
     def _own_client(self, fresh: bool) -> Any:  # noqa: FBT001 - private, and named where it's used
         if fresh not in self._own:
-            keep = 0 if fresh else CONNECTIONS
+            keep = 0 if fresh else KEPT
             limits = httpx2.Limits(
                 max_connections=CONNECTIONS,
                 max_keepalive_connections=keep,

@@ -384,6 +384,18 @@ def test_how_long_a_request_is_held_back(remaining: int, seconds: int, pause: in
     assert retry.pause(remaining, seconds) == pause
 
 
+@pytest.mark.xfail(strict=True, raises=(RateLimited, OverflowError), reason="defect lockout: not before it is restarted")
+@pytest.mark.parametrize("reset", ["inf", "1e300", f"{START.timestamp() * 1000:.0f}"])
+def test_a_limit_in_another_unit_locks_nobody_out(hub: Any, erzycall: Vendor, reset: str) -> None:
+    """Milliseconds, say; no request goes out that could bring better news."""
+    odd = {"x-ratelimit-remaining": "0", "x-ratelimit-reset": reset}
+    erzycall.rig(Response(200, odd, b'{"data": {"id": "abc123"}}'), method="GET", times=1)
+    hub.calls.get("erzycall:abc123")
+    erzycall.clock.advance(3600)
+    assert hub.calls.get("erzycall:abc123").terminal
+    assert hub.calls.create(**wish(erzycall)).provider_call_id
+
+
 @pytest.mark.parametrize("headers", [{}, {"x-ratelimit-remaining": "x", "x-ratelimit-reset": "y"}])
 def test_headers_that_tell_nothing_hold_nothing_back(
     hub: Any, erzycall: Vendor, headers: dict[str, str]

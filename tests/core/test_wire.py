@@ -231,11 +231,11 @@ def test_a_reading_is_asked_again_where_that_is_harmless(
 # What proves that nothing was sent
 
 
-def unreachable(hub: Any, vendor: Vendor, sentence: str) -> None:
+def unreachable(hub: Any, vendor: Vendor, sentence: str, **options: Any) -> None:
     with pytest.raises(
         Unreachable, match=f"no answer from {vendor.title}: {sentence}; check the net"
     ) as caught:
-        hub.calls.create(**wish(vendor))
+        hub.calls.create(**wish(vendor, **options))
     assert {attempt.verdict for attempt in call_of(caught.value).attempts} == {"unreachable"}
     assert caught.value.dialed == "no"
     assert secrets_in(told(caught.value)) == []
@@ -245,6 +245,56 @@ def test_nobody_listens(side: Side, vendor: Vendor, library: str | None) -> None
     unreachable(
         hub_at(side, vendor, f"http://127.0.0.1:{closed_port()}", library), vendor, "could not connect"
     )
+
+
+def test_a_connection_that_is_not_made_in_time(side: Side, erzycall: Vendor, library: str | None) -> None:
+    """Its queue is full, so nobody answers the knocking."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(0)
+        with ExitStack() as waiting:
+            for _ in range(3):
+                knocking = waiting.enter_context(socket.socket())
+                knocking.setblocking(False)
+                knocking.connect_ex(listener.getsockname())
+            hub = hub_at(side, erzycall, f"http://127.0.0.1:{listener.getsockname()[1]}", library)
+            unreachable(hub, erzycall, "timed out while connecting", timeout=0.1)
+
+
+def test_a_tls_handshake_that_is_not_answered(side: Side, erzycall: Vendor, library: str | None) -> None:
+    with RawServer(RawServer.wait_for_end) as server:
+        hub = hub_at(side, erzycall, f"https://{server.address}", library)
+        unreachable(hub, erzycall, "timed out while connecting", timeout=0.1)
+
+
+@pytest.mark.parametrize("library", ["httpx2", "httpx"])
+async def test_a_client_without_a_free_connection(world: World, library: str) -> None:
+    """The one that it has is taken by a reading which isn't answered."""
+    side = Side("async", world)
+    module: Any = {"httpx2": httpx2, "httpx": httpx}[library]
+    with RawServer(says_nothing) as server:
+        settings = world.settings["erzycall"] | {"base_url": f"http://{server.address}"}
+        async with (
+            module.AsyncClient(limits=module.Limits(max_connections=1)) as client,
+            AsyncHub(
+                providers={"erzycall": settings},
+                scripts=SCRIPTS,
+                ledger="sqlite://",
+                http_client=client,
+                clock=world.clock,
+            ) as hub,
+        ):
+            reading = asyncio.create_task(hub.calls.get("erzycall:call_1"))
+            while not server.requests:  # noqa: ASYNC110 - the server is in a thread
+                await asyncio.sleep(0.01)
+            with pytest.raises(Unreachable, match="no free connection in time") as caught:
+                await hub.calls.create(**wish("erzycall", timeout=0.1))
+            assert {each.verdict for each in call_of(caught.value).attempts} == {"unreachable"}
+            reading.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await reading
+            assert len(server.requests) == 1
+    side.close()
 
 
 def test_an_authority_that_is_not_known(side: Side, erzycall: Vendor, library: str | None) -> None:
