@@ -390,6 +390,23 @@ def test_a_ledger_that_fails_after_the_vendor_has_refused(
     assert vendor.live() == {}
 
 
+@pytest.mark.xfail(
+    strict=True, raises=OutcomeUnknown, reason="defect 2: told as if the vendor had not cancelled"
+)
+@pytest.mark.usefixtures("impatient")
+def test_a_ledger_that_fails_after_the_vendor_has_cancelled(
+    side: Side, erzycall: Vendor, rows: Rows, lock: Lock
+) -> None:
+    hub = side.hub(ledger=rows.url)
+    call = hub.calls.create(**keyed(erzycall))
+    erzycall.relay.watch = lambda hit: lock.take() if hit.method == "GET" else None
+    with pytest.raises(LedgerError):
+        hub.calls.cancel(call.id)
+    lock.give_back()
+    erzycall.relay.watch = lambda _: None
+    assert hub.calls.cancel(call.id).status is CallStatus.CANCELLED
+
+
 @pytest.mark.parametrize("place", ["a folder", "no database", "below a file"])
 def test_a_ledger_that_can_not_be_opened(side: Side, vendor: Vendor, rows: Rows, place: str) -> None:
     file = rows.file

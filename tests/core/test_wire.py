@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import socket
 import subprocess
 import sys
 import time
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import httpx
 import httpx2
 import pytest
 
-from callhub import CallhubError, ConfigurationError, OutcomeUnknown, Unreachable
+from callhub import AsyncHub, CallhubError, ConfigurationError, OutcomeUnknown, Unreachable
 from tests.core.kit import (
     HUB_CLASSES,
     KEYS,
     NUMBER,
+    SCRIPTS,
     RawServer,
     call_of,
     closed_port,
@@ -29,7 +34,6 @@ from tests.core.kit import (
 )
 
 if TYPE_CHECKING:
-    import socket
     from collections.abc import Callable
 
     from tests.core.kit import Side, Vendor, World
@@ -255,7 +259,7 @@ def test_a_connection_that_is_not_made_in_time(side: Side, erzycall: Vendor, lib
         with ExitStack() as waiting:
             for _ in range(3):
                 knocking = waiting.enter_context(socket.socket())
-                knocking.setblocking(False)
+                knocking.settimeout(0)
                 knocking.connect_ex(listener.getsockname())
             hub = hub_at(side, erzycall, f"http://127.0.0.1:{listener.getsockname()[1]}", library)
             unreachable(hub, erzycall, "timed out while connecting", timeout=0.1)
@@ -270,7 +274,6 @@ def test_a_tls_handshake_that_is_not_answered(side: Side, erzycall: Vendor, libr
 @pytest.mark.parametrize("library", ["httpx2", "httpx"])
 async def test_a_client_without_a_free_connection(world: World, library: str) -> None:
     """The one that it has is taken by a reading which isn't answered."""
-    side = Side("async", world)
     module: Any = {"httpx2": httpx2, "httpx": httpx}[library]
     with RawServer(says_nothing) as server:
         settings = world.settings["erzycall"] | {"base_url": f"http://{server.address}"}
@@ -294,7 +297,6 @@ async def test_a_client_without_a_free_connection(world: World, library: str) ->
             with pytest.raises(asyncio.CancelledError):
                 await reading
             assert len(server.requests) == 1
-    side.close()
 
 
 def test_an_authority_that_is_not_known(side: Side, erzycall: Vendor, library: str | None) -> None:
