@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from callhub.errors import CallhubError, InvalidState, OutcomeUnknown, Unreachable
+from callhub.errors import CallhubError, InvalidState, LedgerError, OutcomeUnknown, Unreachable
 from callhub.flows.exchange import perform
 from callhub.flows.observe import locate, observed, read
 from callhub.model.lifecycle import CallOutcome, CallStatus
@@ -39,13 +39,22 @@ def cancel(context: Context, call_id: str) -> Steps[Call]:
     if not link.provider.supports(Feature.CANCEL):
         raise link.provider.unsupported(Feature.CANCEL)
     failure = yield from _ask_vendor(link, vendor_id)
+    return (yield from _confirmed(context, asked, ours, failure))
+
+
+def _confirmed(
+    context: Context, asked: tuple[Link, str], ours: Call | None, failure: CallhubError | None
+) -> Steps[Call]:
+    """Read the call back, and return it only where it is cancelled."""
     try:
-        call = yield from _read_back(context, link, vendor_id, ours)
+        call = yield from _read_back(context, *asked, ours)
+    except LedgerError:
+        raise
     except CallhubError as error:
-        raise _not_cancelled(link, ours, failure or error) from None
+        raise _not_cancelled(asked[0], ours, failure or error) from None
     if call.status is CallStatus.CANCELLED:
         return call
-    raise _not_cancelled(link, call, failure)
+    raise _not_cancelled(asked[0], call, failure)
 
 
 def _ask_vendor(link: Link, vendor_id: str) -> Steps[InvalidState | Unreachable | None]:

@@ -84,7 +84,7 @@ def send(link: Link, request: Request, timeout: float) -> Steps[Response | Fault
     limit = link.provider.rate_limit(answer) if isinstance(answer, Response) else None
     if limit is not None and isinstance(answer, Response):
         server_now = retry.date(answer.headers) or (yield from ask(Now()))
-        wait = max(0.0, limit.resets_at - server_now.timestamp())
+        wait = min(max(0.0, limit.resets_at - server_now.timestamp()), retry.LONGEST_WINDOW)
         link.limit = Room(limit.remaining, (yield from ask(Ticks())) + wait)
     return answer
 

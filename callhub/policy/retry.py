@@ -14,6 +14,7 @@ LONGEST = 60.0
 SCARCE = 5  # with fewer requests than this left, each one is delayed by SCARCE_PAUSE seconds
 SCARCE_PAUSE = 2.0
 BEYOND = 10**9  # what a vendor asks for beyond this, in seconds, makes no difference
+LONGEST_WINDOW = 3600.0  # what a vendor says of its limit for longer than an hour is taken for an error
 UNTOLD = 5.0  # seconds to wait after a 429 that doesn't say
 TRANSIENT = frozenset({408, 425, 429, 500, 502, 503, 504})
 

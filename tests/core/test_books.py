@@ -384,9 +384,6 @@ def test_how_long_a_request_is_held_back(remaining: int, seconds: int, pause: in
     assert retry.pause(remaining, seconds) == pause
 
 
-@pytest.mark.xfail(
-    strict=True, raises=(RateLimited, OverflowError), reason="defect lockout: not before it is restarted"
-)
 @pytest.mark.parametrize("reset", ["inf", "1e300", f"{START.timestamp() * 1000:.0f}"])
 def test_a_limit_in_another_unit_locks_nobody_out(hub: Any, erzycall: Vendor, reset: str) -> None:
     """Milliseconds, say; no request goes out that could bring better news."""

@@ -390,9 +390,6 @@ def test_a_ledger_that_fails_after_the_vendor_has_refused(
     assert vendor.live() == {}
 
 
-@pytest.mark.xfail(
-    strict=True, raises=OutcomeUnknown, reason="defect 2: told as if the vendor had not cancelled"
-)
 @pytest.mark.usefixtures("impatient")
 def test_a_ledger_that_fails_after_the_vendor_has_cancelled(
     side: Side, erzycall: Vendor, rows: Rows, lock: Lock

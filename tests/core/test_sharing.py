@@ -110,8 +110,8 @@ async def test_a_slow_vendor_keeps_no_other_task_waiting(world: World, rows: Row
             await slow
 
 
-class Slow(httpx2.Client):
-    """The real client, which takes its time to be made, as a first one does."""
+class Slow(httpx2.HTTPTransport):
+    """The real transport, which takes its time to be made, as a first one does."""
 
     made = 0
 
@@ -121,10 +121,10 @@ class Slow(httpx2.Client):
         super().__init__(**options)
 
 
-def test_threads_that_come_first_at_once_make_one_client(
+def test_threads_that_come_first_at_once_make_one_transport(
     world: World, rows: Rows, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(httpx2, "Client", Slow)
+    monkeypatch.setattr(httpx2, "HTTPTransport", Slow)
     monkeypatch.setattr(Slow, "made", 0)
     start = threading.Barrier(4)
 
