@@ -291,6 +291,19 @@ def test_a_call_whose_time_is_up_before_it_is_dialled_is_not_dialled(
     assert sum(world.clock.slept) <= 5
 
 
+def test_a_call_whose_time_is_up_once_the_contact_is_read_is_not_dialled(
+    side: Side, world: World, erzycall: Vendor
+) -> None:
+    erzycall.relay.watch = lambda hit: world.clock.advance(10) if hit.method == "GET" else None
+    wanted = keyed(erzycall, to=None, contact="erzycall:contact_456", timeout=5)
+    hub = side.hub()
+    with pytest.raises(Unreachable, match="timeout was used up") as caught:
+        hub.calls.create(**wanted)
+    assert (caught.value.dialed, caught.value.provider) == ("no", "erzycall")
+    assert erzycall.posts == []
+    assert hub.calls.create(**wanted | {"timeout": 30}).attempts[0].verdict == "accepted"
+
+
 def test_the_deadline_holds_over_all_tries(side: Side, world: World) -> None:
     gone = {"erzycall": {**world.erzycall.settings, "base_url": f"http://127.0.0.1:{closed_port()}"}}
     with pytest.raises(Unreachable):

@@ -461,6 +461,23 @@ def test_a_clients_own_ways_change_nothing(side: Side, vendor: Vendor, library: 
 
 
 @pytest.mark.parametrize("library", ["httpx2", "httpx"])
+def test_a_client_that_fails_in_a_way_of_its_own_proves_nothing(
+    side: Side, vendor: Vendor, library: str
+) -> None:
+    def hook(_: object) -> None:
+        raise ZeroDivisionError
+
+    async def later(_: object) -> None:
+        raise ZeroDivisionError
+
+    hooks = {"response": [hook if side.name == "sync" else later]}
+    hub = side.hub(http_client=side.client(library, event_hooks=hooks))
+    with pytest.raises(OutcomeUnknown, match="the exchange failed"):
+        hub.calls.create(**wish(vendor))
+    assert vendor.live() == {NUMBER: 1}
+
+
+@pytest.mark.parametrize("library", ["httpx2", "httpx"])
 def test_over_tls_with_an_authority_that_the_client_trusts(side: Side, vendor: Vendor, library: str) -> None:
     with RawServer(answers, tls=serving("127.0.0.1")) as server:
         hub = hub_at(side, vendor, f"https://{server.address}", library)
