@@ -26,9 +26,10 @@ ACCEPTED = {
 
 
 class _Instant(asyncio.Protocol):
-    """Answers each request with the same bytes; GET /connections tells how many there were."""
+    """Answers each request with the same bytes; GET /connections tells how many were open at once."""
 
-    connections = 0
+    open = 0
+    most = 0
 
     def __init__(self, answer: bytes, delay: float) -> None:
         self._answer = answer
@@ -36,8 +37,13 @@ class _Instant(asyncio.Protocol):
         self._buffer = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        type(self).connections += 1
+        kind = type(self)
+        kind.open += 1
+        kind.most = max(kind.most, kind.open)
         self._transport = transport
+
+    def connection_lost(self, _: Exception | None) -> None:
+        type(self).open -= 1
 
     def data_received(self, data: bytes) -> None:
         self._buffer += data
@@ -47,7 +53,7 @@ class _Instant(asyncio.Protocol):
 
     def _reply(self, request: bytes) -> None:
         counted = request.startswith(b"GET /connections")
-        answer = _http(200, {"connections": self.connections}) if counted else self._answer
+        answer = _http(200, {"most": self.most}) if counted else self._answer
         asyncio.get_running_loop().call_later(self._delay, self._write, answer)
 
     def _write(self, answer: bytes) -> None:
