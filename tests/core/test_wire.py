@@ -183,7 +183,7 @@ def test_a_request_that_can_not_be_written_whole_is_maybe(
     with RawServer(reads_on_never, holds=4096) as server:
         hub = hub_at(side, erzycall, f"http://{server.address}", library)
         with pytest.raises(OutcomeUnknown, match="the connection broke while sending") as caught:
-            hub.calls.create(**wish(erzycall, timeout=SOON, variables={"text": "x" * 5_000_000}))
+            hub.calls.create(**wish(erzycall, timeout=SOON, extras={"erzycall": {"text": "x" * 5_000_000}}))
         assert [attempt.verdict for attempt in call_of(caught.value).attempts] == ["maybe"]
         assert server.connections == 1
 
