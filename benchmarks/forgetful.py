@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from typing import Any
 
-from callhub.flows import effects
+from callhub.flows import operations as ops
+from callhub.flows.effects import LedgerOp
 
-_ANSWERS: dict[type[effects.LedgerOp[Any]], object] = {
-    effects.FindByKey: effects.Standing("benchmark"),
-    effects.Claim: True,
-    effects.Settle: True,
+_ANSWERS: dict[type[LedgerOp[Any]], object] = {
+    ops.FindByKey: ops.Standing("benchmark"),
+    ops.Claim: ops.Claimed(),
+    ops.Settle: True,
 }
 
 
 class Forgetful:
     """Says yes to every claim. Never use it where a phone could ring."""
 
-    def perform(self, operation: effects.LedgerOp[Any]) -> Any:
+    def perform(self, operation: LedgerOp[Any]) -> Any:
         """Answer as an empty ledger would."""
         return _ANSWERS[type(operation)]
 

@@ -82,13 +82,16 @@ if TYPE_CHECKING:
         CallRequest as CallRequest,
     )
     from callhub.model.contact import Contact as Contact
+    from callhub.model.explanation import Explanation as Explanation
     from callhub.model.lifecycle import (
         CallOutcome as CallOutcome,
     )
     from callhub.model.lifecycle import (
         CallStatus as CallStatus,
     )
+    from callhub.model.route import Failover as Failover
     from callhub.model.script import Script as Script
+    from callhub.policy.guards import Guards as Guards
 
 _HOMES = {
     "errors": (
@@ -126,7 +129,10 @@ _HOMES = {
         "CallOutcome",
         "CallStatus",
     ),
+    "model.explanation": ("Explanation",),
+    "model.route": ("Failover",),
     "model.script": ("Script",),
+    "policy.guards": ("Guards",),
 }
 _HOME_OF = {name: f"callhub.{home}" for home, names in _HOMES.items() for name in names}
 

@@ -36,8 +36,28 @@ class HubSettings(BaseSettings):
 
     ledger: str | None = Field(
         None,
-        description="Where the ledger lies: sqlite:///path. Default: a file in the user's data directory.",
+        repr=False,
+        description="Where the ledger lies: sqlite:///path or postgresql://…. "
+        "Default: a file in the user's data directory.",
     )
+    route: list[str] | dict[str, Any] | None = Field(
+        None,
+        description="Through whom a call goes that says nothing of it: a list of providers, or a table with "
+        "failover, after_failure and attempts.",
+    )
+    guards: dict[str, Any] | None = Field(
+        None,
+        description='How often a person may be dialled: a table with caps, such as ["3/1d"], and gap, '
+        'such as "4h".',
+    )
+    namespace: str | None = Field(
+        None,
+        description="What vendors' idempotency keys are derived from. Default: the ledger's own id.",
+    )
+    idempotency_window: float = Field(
+        600.0, description="Seconds for which a vendor is trusted to know an idempotency key again."
+    )
+    settling: float = Field(5.0, description="Seconds after which a vendor's list is trusted to show a call.")
     numbers: Literal["e164", "valid"] = Field(
         "e164", description="What a number must be: E.164 syntax, or a number that can exist."
     )

@@ -8,8 +8,8 @@ from callhub.errors import ConfigurationError, InvalidRequest
 from callhub.flows.context import split_id
 from callhub.flows.effects import NewId, ask
 from callhub.flows.exchange import PATIENCE, TIMEOUT, perform
-from callhub.flows.observe import page_fault
 from callhub.policy import numbers
+from callhub.policy.intake import page_fault
 from callhub.provider.capability import Feature
 
 if TYPE_CHECKING:

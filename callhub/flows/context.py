@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 from callhub.errors import InvalidRequest
 from callhub.policy import routing
+from callhub.policy.guards import NONE, Guards
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from callhub.model.route import Failover
     from callhub.policy.scripts import ScriptMap
     from callhub.provider.base import Provider
 
@@ -27,19 +29,35 @@ class Room:
 
 @dataclass(slots=True)
 class Link:
-    """One configured vendor, and what its last answer said about its limit."""
+    """One configured vendor, and what its last answers said.
+
+    Attributes:
+        limit: what is left of the vendor's limit.
+        date: its last answer's ``Date``, by which its clock can be told from ours.
+    """
 
     provider: Provider[Any]
     limit: Room | None = None
+    date: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """The configured vendors by name, the script map, and the rule for numbers."""
+    """The configured vendors by name, and the rules that hold for every call.
+
+    Attributes:
+        route: through whom a call goes that says nothing of it.
+        idempotency_window: seconds for which a vendor is trusted to know a key again.
+        settling: seconds after which a vendor's list is trusted to show a call.
+    """
 
     links: Mapping[str, Link]
     scripts: ScriptMap
     numbers: str = "e164"
+    route: Failover | None = None
+    guards: Guards = NONE
+    idempotency_window: float = 600.0
+    settling: float = 5.0
 
     def link(self, named: str | None) -> Link:
         """Give the vendor that was named, or the only one; see `routing.choose` for the errors."""

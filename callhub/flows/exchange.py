@@ -79,11 +79,14 @@ def advance(
 
 
 def send(link: Link, request: Request, timeout: float) -> Steps[Response | Fault]:
-    """Send once, and remember what the answer says about the limit."""
+    """Send once, and remember what the answer says about the limit and the vendor's clock."""
     answer: Response | Fault = yield from ask(Send(link.provider.name, request, timeout))
-    limit = link.provider.rate_limit(answer) if isinstance(answer, Response) else None
-    if limit is not None and isinstance(answer, Response):
-        server_now = retry.date(answer.headers) or (yield from ask(Now()))
+    if not isinstance(answer, Response):
+        return answer
+    link.date = answer.headers.get("date")
+    limit = link.provider.rate_limit(answer)
+    if limit is not None:
+        server_now = retry.date(link.date) or (yield from ask(Now()))
         wait = min(max(0.0, limit.resets_at - server_now.timestamp()), retry.LONGEST_WINDOW)
         link.limit = Room(limit.remaining, (yield from ask(Ticks())) + wait)
     return answer

@@ -1,4 +1,4 @@
-"""See how calls stand: read, list, wait, and what the ledger remembers."""
+"""See how calls stand: read, list, and what the ledger remembers."""
 
 from __future__ import annotations
 
@@ -8,25 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
 
-from callhub.errors import ConfigurationError, InvalidRequest, NotFound, OutcomeUnknown, WaitTimeout
+from callhub.errors import ConfigurationError, InvalidRequest, NotFound
 from callhub.flows.context import split_id
-from callhub.flows.effects import (
-    FindById,
-    FindByVendor,
-    History,
-    Jitter,
-    Now,
-    Observe,
-    Sleep,
-    Steps,
-    Tell,
-    Ticks,
-    ask,
-)
+from callhub.flows.effects import Now, Steps, ask
 from callhub.flows.exchange import PATIENCE, TIMEOUT, perform
+from callhub.flows.operations import FindById, FindByVendor, History, Observe
 from callhub.model.call import Call, as_of, merged
 from callhub.model.lifecycle import CallStatus
-from callhub.policy.intake import EARLIEST, LATEST, timeout_fault
+from callhub.policy.intake import EARLIEST, LATEST, page_fault
 from callhub.provider.capability import Feature, Support
 from callhub.provider.order import CallFilter, Page
 
@@ -34,10 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from callhub.flows.context import Context, Link
+    from callhub.flows.operations import Record
 
-FIRST_GAP = 1.0
-LONGEST_GAP = 15.0
-LEAST = 1.0  # seconds that a reading is given at the very end
 HISTORY_PAGE = 200
 
 
@@ -120,11 +107,27 @@ def locate(call_id: str) -> Steps[Located]:
     return Located(record.call, record.call.provider, record.call.provider_call_id)
 
 
+def needed(call_id: str) -> Steps[Record]:
+    """Give the record of a call that this ledger placed.
+
+    Raises:
+        NotFound: the ledger doesn't have it.
+    """
+    provider, bare = split_id(call_id)
+    if provider is None:
+        record = yield from ask(FindById(bare))
+    else:
+        record = (yield from ask(FindByVendor(provider, (bare,)))).get(bare)
+    if record is None:
+        raise _unknown_call()
+    return record
+
+
 def observed(ours: Call, news: Call) -> Steps[Call]:
     """Merge a vendor's news into our call, and write it down where it says anything new."""
     now = merged(ours, news)
     if replace(now, source=None) != replace(ours, source=None) or now.raw != ours.raw:
-        yield from ask(Observe(now))
+        yield from ask(Observe(now, (yield from ask(Now()))))
     return now
 
 
@@ -156,46 +159,6 @@ def page(context: Context, wanted: Wanted, cursor: tuple[int, Any]) -> Steps[Pag
     return Page(tuple(call for call in calls if here(call)), following if following[0] < len(links) else None)
 
 
-def wait(
-    context: Context, call_id: str, timeout: float, on_update: Callable[[Call], object] | None
-) -> Steps[Call]:
-    """Read the call, less and less often, until it is over; where the ledger knows that, at once.
-
-    Raises:
-        WaitTimeout: it isn't over in time; `call` is its latest state.
-        OutcomeUnknown: the call is in doubt, so that there is nothing to wait for.
-    """
-    fault = timeout_fault(timeout) if timeout != 0 else None
-    if fault:
-        raise InvalidRequest(f"timeout {fault}", fields={"timeout": fault})
-    known = (yield from locate(call_id)).ours
-    if known is not None and known.terminal:
-        return known
-    deadline = (yield from ask(Ticks())) + timeout
-    gap = FIRST_GAP
-    while True:
-        left = deadline - (yield from ask(Ticks()))
-        call = yield from get(context, call_id, timeout=max(left, LEAST))
-        if on_update is not None:
-            yield from ask(Tell(on_update, call))
-        if call.terminal:
-            return call
-        if call.status is CallStatus.IN_DOUBT:
-            raise OutcomeUnknown(
-                "the call is in doubt: its vendor gave no id to ask for", provider=call.provider, call=call
-            )
-        left = deadline - (yield from ask(Ticks()))
-        if left <= 0:
-            raise WaitTimeout(
-                f"the call is still {call.status} after {timeout:g} s",
-                dialed="maybe",
-                provider=call.provider,
-                call=call,
-            )
-        yield from ask(Sleep(min(left, gap * (0.8 + 0.4 * (yield from ask(Jitter()))))))
-        gap = min(gap * 1.5, LONGEST_GAP)
-
-
 def history(wanted: Wanted, to: str | None, before: str | None) -> Steps[Page[Call]]:
     """Read one page of the ledger's calls, newest first."""
     calls = yield from ask(History(wanted.status, wanted.since, wanted.until, to, before, HISTORY_PAGE))
@@ -215,11 +178,6 @@ def _filter_faults(wanted: Wanted) -> list[tuple[str, str | None]]:
         ("until", time_fault(wanted.until)),
         ("page_size", page_fault(wanted.page_size)),
     ]
-
-
-def page_fault(size: object) -> str | None:
-    """Tell what is wrong with a number of entries."""
-    return None if isinstance(size, int) and size >= 1 else "must be a whole number, 1 or more"
 
 
 def _unknown_call() -> NotFound:

@@ -3,113 +3,77 @@
 The order of things is the whole promise:
 
 1. **Key first.** The ledger is asked by key before anything is validated. What was placed is given
-   back, whatever the clock or the configuration says by now; what is in doubt is never dialled.
-2. **Every problem at once.** A new request is validated as a whole, the vendor's rules included.
-3. **Claim, then dial.** The attempt is inserted under a unique key and committed; only its owner
-   sends the request flagged `dials`, and sends it once.
-4. **Only a proven no is tried again.** A listed refusal that may pass (a rate limit) or a transport
-   error that left no byte at the vendor; everything else is settled, or stays in doubt.
+   back, whatever the clock or the configuration says by now; what is in doubt is reconciled, never
+   dialled anew.
+2. **Every problem at once.** A new request is validated as a whole; each vendor of the route is taken
+   or left out, with a reason.
+3. **Claim, then dial.** The guards are asked and the attempt is inserted under a unique key in one
+   transaction; only its owner sends the request flagged `dials`, and sends it once.
+4. **Only a proven no goes on**: to the next vendor, or to another try where it may pass. A no about
+   the person ends the route; a *maybe* is reconciled, else a person decides.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import hashlib
-from dataclasses import dataclass, field
-from functools import partial
+from collections import deque
+from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
+import msgspec
 from msgspec.structs import replace
 
 from callhub.errors import (
     CallhubError,
-    ConfigurationError,
     Conflict,
     LedgerError,
-    OutcomeUnknown,
+    NoProviderAvailable,
+    RateLimited,
+    Suppressed,
     Unreachable,
 )
-from callhub.flows import contacts
-from callhub.flows.effects import (
-    Claim,
-    FindById,
-    FindByKey,
-    NewId,
-    Now,
-    Settle,
-    Sleep,
-    Steps,
-    Ticks,
-    ask,
-)
-from callhub.flows.exchange import Done, advance, drive, error_of, keep_pace, send, wait_to_retry
-from callhub.model.call import Attempt, Call, as_of, merged
-from callhub.model.contact import Contact
-from callhub.model.lifecycle import CallOutcome, CallStatus
+from callhub.flows import attempt, reconcile
+from callhub.flows.attempt import Intent
+from callhub.flows.effects import NewId, Now, Sleep, Steps, Ticks, ask
+from callhub.flows.exchange import wait_to_retry
+from callhub.flows.observe import needed
+from callhub.flows.operations import Denial, FindById, FindByKey, Release, Rule
+from callhub.flows.people import Person, person_of
+from callhub.model.call import Call, CallRequest
+from callhub.model.lifecycle import CallStatus
 from callhub.policy import intake, routing, verdict
+from callhub.policy.routing import LeftOut, Plan
 from callhub.policy.verdict import Verdict
-from callhub.provider.http import Request, Response
 from callhub.provider.order import Problem, reject
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from callhub.flows.context import Context, Link
-    from callhub.flows.effects import Record, Standing
-    from callhub.model.call import CallRequest
-    from callhub.provider.base import Flow
-    from callhub.provider.http import Fault
+    from callhub.flows.operations import Record, Standing
     from callhub.provider.order import Order
 
-LEASE_MARGIN = 30.0
 LOOK_AGAIN = 0.05
+COOLING = "cooling"
+_plan = msgspec.json.Decoder(Plan).decode
+_request = msgspec.json.Decoder(CallRequest).decode
+_encode = msgspec.json.Encoder().encode
 
 
 @dataclass(slots=True)
-class _Intent:
-    """One intent on its way; `past` holds the attempts that are over."""
+class Candidate:
+    """A vendor that can carry the call; `error` is its last word in this run, `tried` how often it was asked."""
 
     link: Link
     order: Order
-    call: Call
-    document: str = field(repr=False)
-    deadline: float
-    started_at: datetime
-    namespace: str
-    generation: int = 0
-    past: tuple[Attempt, ...] = ()
-
-    @property
-    def ordinal(self) -> int:
-        return len(self.past) + 1
-
-    def follow(self, record: Record | None) -> None:
-        """Go on where somebody else under the same key has left off."""
-        if record is not None:
-            self.call = replace(self.call, id=record.call.id, created_at=record.call.created_at)
-            self.past = record.call.attempts
-            self.generation = record.generation
-
-    def keyed(self) -> Order:
-        """Give the order under the vendor's key: never from the attempt, the clock or the process."""
-        parts = (self.namespace, self.call.idempotency_key or "", str(self.generation))
-        digest = hashlib.sha256("\x00".join(parts).encode()).hexdigest()
-        return dataclasses.replace(self.order, idempotency_key=f"callhub-{digest[:40]}")
-
-    def attempt(self, ended: Verdict, reason: str | None, finished_at: datetime) -> Attempt:
-        """Give the present attempt as it ended."""
-        name = self.link.provider.name
-        return Attempt(
-            provider=name, started_at=self.started_at, finished_at=finished_at, verdict=ended, reason=reason
-        )
+    error: CallhubError | None = None
+    tried: int = 0
 
 
 def place(context: Context, request: CallRequest) -> Steps[Call]:
     """Place a call once per idempotency key, and return it.
 
     Raises:
-        Refused, Unreachable: nothing was dialled.
-        OutcomeUnknown: the vendor may have taken the call; `call` is the one in doubt.
+        OutcomeUnknown: a vendor may have taken the call; `call` is the one in doubt.
         Conflict: another request stands under the key.
         LedgerError: nothing was dialled where `dialed` is "no".
     """
@@ -117,10 +81,44 @@ def place(context: Context, request: CallRequest) -> Steps[Call]:
     seconds = request.timeout if isinstance(request.timeout, int | float) else 0
     deadline = (yield from ask(Ticks())) + seconds
     standing = yield from _standing(key, document, deadline)
-    if standing.record is not None and not _free(standing.record):
-        return _given_back(standing.record)
-    intent = yield from _prepare(context, replace(request, idempotency_key=key), document, standing, deadline)
-    return (yield from _try_until_settled(intent, key))
+    record = standing.record
+    if record is not None and not record.free:
+        record = yield from _again(context, request, record, deadline)
+        if record.call.replayed:
+            return record.call
+    request = replace(request, idempotency_key=key)
+    intent, candidates = yield from _prepare(context, request, document, standing, deadline)
+    intent.follow(record)
+    intent.risky = record is not None and not record.free
+    return (yield from _through_route(intent, candidates, request.on_unknown))
+
+
+def resume(context: Context, call: Call, timeout: float) -> Steps[Call]:
+    """Go on with a call that its vendor has failed, where its route trusts that vendor so far."""
+    if call.status is not CallStatus.FAILED:
+        return call
+    record = yield from ask(FindById(call.id))
+    if record is None or not _trusted_failure(record):
+        return call
+    return (yield from place(context, replace(request_of(record), timeout=timeout)))
+
+
+def request_of(record: Record) -> CallRequest:
+    """Give the request of an intent again, from what the ledger keeps of it."""
+    plan = plan_of(record)
+    return replace(
+        _request(record.document),
+        idempotency_key=record.call.idempotency_key,
+        metadata=record.call.metadata,
+        provider=plan.considered[0] if plan.named else None,
+        route=plan.route,
+        allow_default_script=plan.allow_default_script,
+    )
+
+
+def plan_of(record: Record) -> Plan:
+    """Give the plan of an intent; an older callhub kept none."""
+    return _plan(record.plan) if record.plan else Plan((record.call.provider or "",))
 
 
 def _identify(request: CallRequest) -> Steps[tuple[str, str | None]]:
@@ -134,13 +132,13 @@ def _identify(request: CallRequest) -> Steps[tuple[str, str | None]]:
 
 
 def _standing(key: str, document: str | None, deadline: float) -> Steps[Standing]:
-    """Find what stands under the key, once nobody is placing it any more."""
+    """Find what stands under a key, once nobody is placing it any more."""
     while True:
-        standing = yield from ask(FindByKey(key))
+        standing = yield from ask(FindByKey(key, document))
         record = standing.record
         if record is None:
             return standing
-        if record.document != document:
+        if not standing.same:
             raise Conflict(
                 "another request stands under this idempotency_key: use one key for one intended call",
                 call=record.call,
@@ -150,67 +148,116 @@ def _standing(key: str, document: str | None, deadline: float) -> Steps[Standing
         yield from ask(Sleep(LOOK_AGAIN))
 
 
-def _free(record: Record) -> bool:
-    """Tell whether every attempt is a proven no, so that another one can't ring twice."""
-    verdicts = {attempt.verdict for attempt in record.call.attempts}
-    return verdicts <= {Verdict.REFUSED, Verdict.UNREACHABLE}
+def _again(context: Context, request: CallRequest, record: Record, deadline: float) -> Steps[Record]:
+    """Settle what stands under the key: its call is `replayed` where it is to be given back.
+
+    Raises:
+        OutcomeUnknown: it is in doubt, and stays so.
+    """
+    if record.doubtful:
+        why = ""
+        if not record.leased:
+            record, why = yield from reconcile.settle(context, record, deadline)
+        if record.doubtful and (record.leased or request.on_unknown != "accept_risk"):
+            raise reconcile.doubt_error(record, why)
+    elif _trusted_failure(record):
+        record = yield from _released(record)
+    if record.free or record.doubtful:
+        return record
+    return dataclasses.replace(record, call=replace(record.call, replayed=True))
 
 
-def _given_back(record: Record) -> Call:
-    call = replace(record.call, replayed=True)
-    if call.status is CallStatus.IN_DOUBT:
-        state = "is being placed right now" if record.leased else "is in doubt"
-        raise OutcomeUnknown(
-            f"the call under this idempotency_key {state}: it was not dialled again",
-            provider=call.provider,
-            call=call,
-        )
-    return call
+def _trusted_failure(record: Record) -> bool:
+    """Tell whether a vendor failed the call, and the route trusts it to do so before any ring."""
+    call = record.call
+    accepted = bool(call.attempts) and call.attempts[-1].verdict == Verdict.ACCEPTED
+    return accepted and call.status is CallStatus.FAILED and call.provider in plan_of(record).after_failure
+
+
+def _released(record: Record) -> Steps[Record]:
+    """Take the attempt for a no, as the route allows."""
+    reason = "its vendor failed the call, and the route trusts it to fail before any ring"
+    yield from ask(Release(record.call.id, len(record.call.attempts), reason))
+    return (yield from ask(FindById(record.call.id))) or record
+
+
+# who can carry it
 
 
 def _prepare(
     context: Context, request: CallRequest, document: str | None, standing: Standing, deadline: float
-) -> Steps[_Intent]:
-    """Validate everything, and give what goes out; nothing has been written or sent."""
+) -> Steps[tuple[Intent, list[Candidate]]]:
+    """Validate everything, and give who can carry it; nothing has been written or sent."""
     now = yield from ask(Now())
-    link = context.link(request.provider)
+    plan = routing.planned(request, context.route, context.links)
+    owner = plan.considered[0] if plan.named else None
     if isinstance(request.contact, str):  # nothing is read for what is wrong anyway
-        reject(intake.problems(request, now, context.numbers), link.provider.name)
-    contact, request = yield from _with_contact(context, link, request, deadline)
-    order, found = routing.order(link.provider, request, contact, context.scripts)
+        reject(intake.problems(request, now, context.numbers), owner)
+    person = yield from person_of(context, plan, request, deadline)
+    request = person.request
+    common = intake.problems(request, now, context.numbers) + _strangers(request, context)
+    candidates, problems = _weighed(context, plan, person)
+    if plan.named:
+        common = [*common, *problems[owner or ""]]
+    if document is None and not common:
+        common = [intake.UNWRITABLE]
+    reject(common, owner)
+    if not plan.named:
+        plan = _left_out(plan, problems)
+    call = _first_state(plan, request, person, (yield from ask(NewId())))
+    intent = Intent(
+        context, replace(call, created_at=now), document or "", plan, _encode(plan).decode(), deadline,
+        standing.namespace,
+    )  # fmt: skip
+    return intent, candidates
+
+
+def _strangers(request: CallRequest, context: Context) -> list[Problem]:
     strangers = sorted(set(request.extras) - set(context.links)) if isinstance(request.extras, dict) else []
-    found += [Problem("extras", f"{name!r} is no configured provider") for name in strangers]
-    found = [*intake.problems(request, now, context.numbers), *found]
-    if document is None and not found:
-        found = [intake.UNWRITABLE]
-    reject(found, link.provider.name)
-    state = _first_state(link.provider.name, request, contact, (yield from ask(NewId())))
-    call = replace(state, created_at=now)
-    intent = _Intent(link, order, call, document or "", deadline, now, standing.namespace)
-    intent.follow(standing.record)
-    return intent
+    return [Problem("extras", f"{name!r} is no configured provider") for name in strangers]
 
 
-def _with_contact(
-    context: Context, link: Link, request: CallRequest, deadline: float
-) -> Steps[tuple[Contact | None, CallRequest]]:
-    """Give the contact, read from its vendor's book where the call needs more than its id."""
-    contact = request.contact
-    if isinstance(contact, str) and ":" in contact:
-        linked = routing.vendor_id(contact, link.provider.name)
-        remaining = deadline - (yield from ask(Ticks()))
-        enough = linked and request.to
-        contact = Contact(id=contact) if enough else (yield from contacts.get(context, contact, remaining))
-    if not isinstance(contact, Contact):
-        return None, request
-    to = request.to if request.to is not None else contact.phone
-    return contact, replace(request, to=to, contact=contact)
+def _weighed(
+    context: Context, plan: Plan, person: Person
+) -> tuple[list[Candidate], dict[str, list[Problem]]]:
+    """Give the vendors that can carry the request, and what keeps the others from it."""
+    candidates, problems = [], {}
+    for name in plan.considered:
+        link = context.links[name]
+        order, found = routing.order(
+            link.provider, person.request, person.contact, context.scripts, person.links
+        )
+        problems[name] = found + person.faults(name)
+        if not problems[name]:
+            candidates.append(Candidate(link, order))
+    return candidates, problems
 
 
-def _first_state(provider: str, request: CallRequest, contact: Contact | None, call_id: str) -> Call:
+def _left_out(plan: Plan, problems: dict[str, list[Problem]]) -> Plan:
+    """Write down who is left out, and why.
+
+    Raises:
+        InvalidRequest: every vendor minds the same.
+        NoProviderAvailable: nobody can carry it.
+    """
+    out = tuple(
+        LeftOut(name, routing.rule_of(found), "; ".join(f"{one.field} {one.message}" for one in found))
+        for name, found in problems.items()
+        if found
+    )
+    if len(out) == len(problems):
+        first, *others = problems.values()
+        reject([one for one in first if all(one in found for found in others)])
+        words = "; ".join(f"{one.provider}: {one.reason}" for one in out)
+        raise NoProviderAvailable(f"no vendor of the route can carry the call: {words}")
+    return replace(plan, left_out=out)
+
+
+def _first_state(plan: Plan, request: CallRequest, person: Person, call_id: str) -> Call:
+    contact = person.contact
     return Call(
         id=call_id,
-        provider=provider,
+        provider=plan.considered[0],
         status=CallStatus.IN_DOUBT,
         to=request.to,
         from_number=request.from_number,
@@ -224,128 +271,114 @@ def _first_state(provider: str, request: CallRequest, contact: Contact | None, c
     )
 
 
-def _try_until_settled(intent: _Intent, key: str) -> Steps[Call]:
-    tried = 0
-    while True:
-        yield from keep_pace(intent.link, intent.deadline)
-        flow = intent.link.provider.create_call(intent.keyed())
-        request = yield from _up_to_dial(intent, flow)
-        remaining = yield from _time_left(intent)
-        if not (yield from _claim(intent, request, remaining + LEASE_MARGIN)):
-            record = (yield from _standing(key, intent.document, intent.deadline)).record
-            if record is not None and not _free(record):
-                return _given_back(record)
-            intent.follow(record)
+# one vendor after the other
+
+
+def _through_route(intent: Intent, candidates: list[Candidate], on_unknown: str) -> Steps[Call]:
+    waiting = deque(candidates)
+    while waiting and sum(one.tried for one in candidates) < intent.plan.attempts:
+        candidate = waiting.popleft()
+        if candidate.error is not None and not (
+            yield from wait_to_retry(candidate.error, candidate.tried, intent.deadline)
+        ):
             continue
-        settled = yield from _dial(intent, flow, request)
-        if isinstance(settled, Call):
+        answer = yield from _attempted(intent, candidate)
+        if isinstance(answer, Call):
+            return answer
+        if answer is None:  # somebody else has made an attempt, which is a proven no
+            waiting.appendleft(candidate)
+            continue
+        candidate.error = answer
+        if answer.code == COOLING:
+            continue
+        candidate.tried += 1
+        settled = yield from _unless_over(intent, candidate, on_unknown)
+        if settled is not None:
             return settled
-        tried += 1
-        again = verdict.transient(type(settled)) and (
-            yield from wait_to_retry(settled, tried, intent.deadline)
-        )
-        if not again:
-            raise settled
+        if answer.dialed == "maybe" or verdict.transient(type(answer)):
+            waiting.append(candidate)
+    raise _last_word(intent, candidates)
 
 
-def _up_to_dial(intent: _Intent, flow: Flow[Call]) -> Steps[Request]:
-    """Perform what comes before the dialling request, and give that request, unsent."""
-    provider = intent.link.provider
-    step = yield from drive(intent.link, flow, advance(provider, partial(next, flow)), intent.deadline)
-    if isinstance(step, Request):
-        return step
-    raise ConfigurationError(
-        f"{provider.title}: create_call yielded no Request that dials", provider=provider.name
-    )
-
-
-def _time_left(intent: _Intent) -> Steps[float]:
-    """Give the seconds until the deadline; refuse to dial where nobody would wait for the answer."""
-    remaining = intent.deadline - (yield from ask(Ticks()))
-    if remaining > 0:
-        return remaining
-    said = "the timeout was used up before the call could be sent; nothing was dialled"
-    raise Unreachable(said, provider=intent.link.provider.name)
-
-
-def _claim(intent: _Intent, request: Request, lease: float) -> Steps[bool]:
-    provider = intent.link.provider
-    intent.started_at = yield from ask(Now())
-    claim = Claim(
-        call=intent.call,
-        document=intent.document,
-        ordinal=intent.ordinal,
-        provider=provider.name,
-        request=request,
-        account=f"{provider.settings.base_url}\x00{provider.settings.api_key.get_secret_value()}",
-        started_at=intent.started_at,
-        lease=lease,
-    )
-    return (yield from ask(claim))
-
-
-def _dial(intent: _Intent, flow: Flow[Call], request: Request) -> Steps[Call | CallhubError]:
-    """Send the request that may ring a phone, once, and write down how it ended."""
-    provider = intent.link.provider
-    timeout = max(0.001, intent.deadline - (yield from ask(Ticks())))
+def _attempted(intent: Intent, candidate: Candidate) -> Steps[Call | CallhubError | None]:
     try:
-        answer = yield from send(intent.link, request, timeout)
-        settled = yield from _judge(intent, flow, answer)
-    except GeneratorExit:
+        answer = yield from attempt.make(intent, candidate.link, candidate.order)
+    except LedgerError as error:
+        if intent.dialed == "maybe":
+            error.dialed = "maybe"
         raise
-    except OutcomeUnknown as error:
-        settled = error
-    except Exception as bug:  # noqa: BLE001 - whatever fails from here on, the vendor may have the call
-        said = f"{provider.title} has the request, and what came of it can't be read"
-        settled = OutcomeUnknown(f"{said} ({type(bug).__name__})", provider=provider.name)
-    except BaseException:  # cancelled or interrupted
-        yield from _settle(intent, Verdict.MAYBE, "callhub was interrupted while the request was under way")
-        raise
-    if isinstance(settled, CallhubError):
-        return (yield from _no_or_maybe(intent, settled))
-    return (yield from _settle(intent, Verdict.ACCEPTED, None, settled))
+    if not isinstance(answer, Denial):
+        return answer
+    if answer.rule is not Rule.TAKEN:
+        return guard_error(answer, candidate.link.provider.name)
+    standing = yield from _standing(intent.call.idempotency_key or "", intent.document, intent.deadline)
+    record = standing.record
+    if record is not None and not record.free:
+        if record.doubtful:
+            raise reconcile.doubt_error(record)
+        return replace(record.call, replayed=True)
+    intent.follow(record)
+    return None
 
 
-def _judge(intent: _Intent, flow: Flow[Call], answer: Response | Fault) -> Steps[Call | CallhubError]:
-    provider = intent.link.provider
-    if not isinstance(answer, Response) or not answer.ok:
-        return (yield from error_of(provider, answer, dialled=True))
-    step = advance(provider, partial(flow.send, answer), dialled=True)
-    step = yield from drive(intent.link, flow, step, intent.deadline)
-    if isinstance(step, Done) and isinstance(step.value, Call) and step.value.provider_call_id:
-        return step.value
-    return verdict.nonsense(provider, dialled=True)
+def _unless_over(intent: Intent, candidate: Candidate, on_unknown: str) -> Steps[Call | None]:
+    """Give the call where the error turned out to be none; raise it where nothing may follow it."""
+    error = candidate.error
+    if error is None or (error.dialed == "no" and not _final(candidate, error)):
+        return None
+    if error.dialed == "no":
+        raise error
+    record = yield from needed(intent.call.id)
+    record, why = yield from reconcile.settle(intent.context, record, intent.deadline)
+    intent.past, intent.generation = record.call.attempts, record.generation
+    if not record.doubtful:
+        return None if record.free else record.call
+    if on_unknown != "accept_risk":
+        raise _in_doubt(error, record, why)
+    intent.risky = True
+    return None
 
 
-def _no_or_maybe(intent: _Intent, error: CallhubError) -> Steps[CallhubError]:
-    kinds = {OutcomeUnknown: Verdict.MAYBE, Unreachable: Verdict.UNREACHABLE}
-    error.call = yield from _settle(intent, kinds.get(type(error), Verdict.REFUSED), str(error))
+def _final(candidate: Candidate, error: CallhubError) -> bool:
+    """Tell whether no other vendor may be tried after a no: it is about the person."""
+    return error.provider is None or verdict.about_person(candidate.link.provider, error)
+
+
+def _in_doubt(error: CallhubError, record: Record, why: str) -> CallhubError:
+    """Give the error of the attempt, with the call as it stands after trying to settle it."""
+    error.call = record.call
+    if why:
+        error.args = (f"{error} ({why})",)
     return error
 
 
-def _settle(intent: _Intent, ended: Verdict, reason: str | None, news: Call | None = None) -> Steps[Call]:
-    """Write down how the attempt ended; where somebody has done so already, theirs stands."""
-    finished = yield from ask(Now())
-    attempt = intent.attempt(ended, reason, finished)
-    call = as_of(_after(replace(intent.call, attempts=(*intent.past, attempt)), ended, news), finished)
-    settle = Settle(call, intent.ordinal, ended, reason, finished)
-    try:
-        if not (yield from ask(settle)):
-            record = yield from ask(FindById(call.id))
-            return record.call if record else call
-    except LedgerError as error:
-        error.dialed = "no" if ended in (Verdict.REFUSED, Verdict.UNREACHABLE) else "maybe"
-        error.call = call
-        raise
-    intent.past = call.attempts
-    intent.generation += settle.renews_key
-    return call
+def guard_error(denial: Denial, provider: str) -> CallhubError:
+    """Make the error for a rule that stood in the way; one about a vendor names it."""
+    wait = timedelta(seconds=denial.wait) if denial.wait else None
+    again = f"; possible again in {denial.wait:.0f} s" if denial.wait else ""
+    if denial.rule is Rule.SUPPRESSED:
+        return Suppressed("the number is on the suppression list; nothing was dialled")
+    if denial.rule is Rule.COOLING:
+        said = f"{provider} keeps failing and is left alone for now{again}; nothing was sent"
+        return Unreachable(said, provider=provider, code=COOLING, retry_after=wait)
+    said = f"the {denial.rule} of this person is reached; nothing was dialled{again}"
+    return RateLimited(said, code=denial.rule.name.lower(), retry_after=wait)
 
 
-def _after(call: Call, ended: Verdict, news: Call | None) -> Call:
-    """Give the call as it stands after an attempt."""
-    if news is not None:
-        return merged(call, news)
-    if ended is Verdict.MAYBE:
-        return call
-    return replace(call, status=CallStatus.FAILED, outcome=CallOutcome.ERROR)
+def _last_word(intent: Intent, candidates: list[Candidate]) -> CallhubError:
+    """Give the error of a route that is over: of the one vendor that was asked, or of all."""
+    words = {one.link.provider.name: one.error for one in candidates if one.error is not None}
+    asked = [one.error for one in candidates if one.error is not None and one.tried]
+    out = {one.provider: one.reason for one in intent.plan.left_out}
+    if len(asked) == 1:
+        asked[0].dialed = intent.dialed
+        return asked[0]
+    said = "; ".join(f"{name}: {word}" for name, word in {**words, **out}.items())
+    waits = [error.retry_after for error in words.values() if error.retry_after is not None]
+    return NoProviderAvailable(
+        f"no vendor of the route took the call: {said}",
+        attempts=intent.past,
+        call=next((error.call for error in reversed(words.values()) if error.call), None),
+        retry_after=min(waits, default=None),
+        dialed=intent.dialed,
+    )

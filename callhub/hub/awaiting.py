@@ -5,10 +5,22 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any, Self, TypeVar, Unpack
 
-from callhub.flows import cancel, contacts, exchange, observe, place, scripts, webhooks
+from callhub.flows import (
+    cancel,
+    contacts,
+    exchange,
+    explain,
+    observe,
+    place,
+    reconcile,
+    resolve,
+    scripts,
+    suppression,
+    wait,
+    webhooks,
+)
 from callhub.flows.observe import Wanted
-from callhub.hub import setup
-from callhub.ledger.store import Ledger
+from callhub.hub import setup, spreadsheets
 from callhub.model.call import CallRequest
 from callhub.model.contact import Contact
 from callhub.provider.order import ContactFilter, Page
@@ -20,10 +32,15 @@ if TYPE_CHECKING:
     import builtins
     from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
     from datetime import datetime
+    from pathlib import Path
 
     from callhub.flows.context import Context
     from callhub.flows.effects import Steps
+    from callhub.flows.operations import Entry
+    from callhub.flows.reconcile import Recovery
+    from callhub.flows.suppression import Suppression
     from callhub.model.call import Call
+    from callhub.model.explanation import Explanation
     from callhub.model.script import Script
     from callhub.provider.order import Endpoint
 
@@ -33,31 +50,27 @@ T = TypeVar("T")
 class AsyncHub:
     """Places, reads and cancels calls through any configured vendor."""
 
-    def __init__(
-        self,
-        *,
-        providers: Mapping[str, Mapping[str, Any]] | None = None,
-        scripts: Mapping[str, Any] | None = None,
-        ledger: str | None = None,
-        numbers: str = "e164",
-        http_client: Any = None,
-        clock: Clock | None = None,
-    ) -> None:
-        self._context = setup.context_of(providers or {}, scripts or {}, numbers)
-        self._ledger = Ledger(setup.ledger_url(ledger))
+    def __init__(self, **options: Unpack[setup.HubOptions]) -> None:
+        self._context = setup.context_of(options)
+        self._ledger = setup.ledger_of(options)
         self._transport = AsyncTransport(
-            {name: link.provider for name, link in self._context.links.items()}, http_client
+            {name: link.provider for name, link in self._context.links.items()}, options.get("http_client")
         )
-        self._runner = AsyncRunner(self._ledger, self._transport, clock or Clock())
+        self._runner = AsyncRunner(self._ledger, self._transport, options.get("clock") or Clock())
         self.calls = AsyncCalls(self._context, self._runner)
         self.contacts = AsyncContacts(self._context, self._runner)
         self.scripts = AsyncScripts(self._context, self._runner)
+        self.suppression = AsyncSuppressions(self._context, self._runner)
         self.webhooks = AsyncWebhooks(self._context, self._runner)
 
     @classmethod
     def from_config(cls, **overrides: Any) -> Self:
         """Make a hub from ``callhub.toml`` and the ``CALLHUB_*`` variables; keywords win over both."""
         return cls(**(setup.configured() | overrides))
+
+    async def recover(self) -> Recovery:
+        """Settle what a crash or an unclear answer has left in doubt, and tell what became of each call."""
+        return await self._runner.run(reconcile.recover(self._context))
 
     def provider(self, name: str) -> AsyncVendorOperations:
         """Give a vendor's own operations, such as those on its assistants; none of them can dial."""
@@ -142,11 +155,48 @@ class AsyncCalls(_Part):
         on_update: Callable[[Call], object] | None = None,
     ) -> Call:
         """Read a call, less and less often, until it is over; `on_update` is told each reading."""
-        return await self._runner.run(observe.wait(self._context, call_id, timeout, on_update))
+        return await self._runner.run(wait.wait(self._context, call_id, timeout, on_update))
 
     async def cancel(self, call_id: str) -> Call:
         """Cancel a call that isn't under way, read it back, and return it."""
         return await self._runner.run(cancel.cancel(self._context, call_id))
+
+    async def reconcile(self, call_id: str, timeout: float = 30) -> Call:  # noqa: ASYNC109
+        """Settle a call in doubt where that can be done without ringing twice, and return it."""
+        return await self._runner.run(reconcile.reconcile(self._context, call_id, timeout))
+
+    async def resolve(self, call_id: str, *, placed: str | None, by: str | None = None) -> Call:
+        """Take a person's word on a call in doubt: the vendor's id of it, or None: it was not placed."""
+        who = by or setup.person_of_this_machine()
+        return await self._runner.run(resolve.resolve(self._context, call_id, placed, who))
+
+    async def explain(self, call_id: str) -> Explanation:
+        """Tell who was considered for a call and why, what each vendor answered, and how it stands."""
+        return await self._runner.run(explain.explain(call_id))
+
+
+class AsyncSuppressions(_Part):
+    """The people who are not to be called, whichever vendor would do it."""
+
+    async def add(self, number: str, reason: str | None = None) -> Suppression:
+        """Put a number on the list, cancel open calls to it, and say which couldn't be stopped."""
+        return await self._runner.run(suppression.add(self._context, [(number, reason)]))
+
+    async def remove(self, number: str) -> bool:
+        """Take a number off the list; False where it isn't on it."""
+        return await self._runner.run(suppression.remove(number))
+
+    async def get(self, number: str) -> Entry | None:
+        """Find a number on the list, however it is written; None where it isn't on it."""
+        return await self._runner.run(suppression.get(number))
+
+    def list(self) -> AsyncIterator[Entry]:
+        """Go through the list, in the order of adding."""
+        return self._pages(suppression.page, 0)
+
+    async def load(self, path: str | Path) -> Suppression:
+        """Put every number of a CSV file on the list, all or none, and cancel open calls to them."""
+        return await self._runner.run(suppression.add(self._context, spreadsheets.numbers_of(path), "file"))
 
 
 class AsyncContacts(_Part):

@@ -5,10 +5,22 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any, Self, TypeVar, Unpack
 
-from callhub.flows import cancel, contacts, exchange, observe, place, scripts, webhooks
+from callhub.flows import (
+    cancel,
+    contacts,
+    exchange,
+    explain,
+    observe,
+    place,
+    reconcile,
+    resolve,
+    scripts,
+    suppression,
+    wait,
+    webhooks,
+)
 from callhub.flows.observe import Wanted
-from callhub.hub import setup
-from callhub.ledger.store import Ledger
+from callhub.hub import setup, spreadsheets
 from callhub.model.call import CallRequest
 from callhub.model.contact import Contact
 from callhub.provider.order import ContactFilter, Page
@@ -20,10 +32,15 @@ if TYPE_CHECKING:
     import builtins
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from datetime import datetime
+    from pathlib import Path
 
     from callhub.flows.context import Context
     from callhub.flows.effects import Steps
+    from callhub.flows.operations import Entry
+    from callhub.flows.reconcile import Recovery
+    from callhub.flows.suppression import Suppression
     from callhub.model.call import Call
+    from callhub.model.explanation import Explanation
     from callhub.model.script import Script
     from callhub.provider.order import Endpoint
 
@@ -39,8 +56,14 @@ class Hub:
         providers: settings by provider name; what is left out comes from ``CALLHUB_<NAME>_<FIELD>``.
         scripts: neutral script names: for each provider the vendor's id, or a table with ``id`` and
             ``variables``.
-        ledger: ``sqlite:///path`` or ``sqlite://`` (in memory); default: ``CALLHUB_LEDGER``, else a
-            file in the user's data directory.
+        ledger: ``sqlite:///path``, ``sqlite://`` (in memory) or ``postgresql://…``; default:
+            ``CALLHUB_LEDGER``, else a file in the user's data directory.
+        route: through whom a call goes that says nothing of it, such as ``Failover("a", "b")``.
+        guards: how often a person may be dialled, and your own consent check; see `Guards`.
+        namespace: what the vendors' keys are derived from; default: the ledger's own id. Set it where
+            a ledger may be replaced by another one.
+        idempotency_window: seconds for which a vendor is trusted to know an idempotency key again.
+        settling: seconds after which a vendor's list is trusted to show a call.
         numbers: ``"e164"`` checks the syntax of numbers, ``"valid"`` that they can exist.
         http_client: an `httpx2.Client` or `httpx.Client` of your own; it stays open.
         clock: another clock, for tests.
@@ -50,31 +73,30 @@ class Hub:
         ConfigurationError: a setting is missing, wrong or unsafe.
     """
 
-    def __init__(
-        self,
-        *,
-        providers: Mapping[str, Mapping[str, Any]] | None = None,
-        scripts: Mapping[str, Any] | None = None,
-        ledger: str | None = None,
-        numbers: str = "e164",
-        http_client: Any = None,
-        clock: Clock | None = None,
-    ) -> None:
-        self._context = setup.context_of(providers or {}, scripts or {}, numbers)
-        self._ledger = Ledger(setup.ledger_url(ledger))
+    def __init__(self, **options: Unpack[setup.HubOptions]) -> None:
+        self._context = setup.context_of(options)
+        self._ledger = setup.ledger_of(options)
         self._transport = Transport(
-            {name: link.provider for name, link in self._context.links.items()}, http_client
+            {name: link.provider for name, link in self._context.links.items()}, options.get("http_client")
         )
-        self._runner = Runner(self._ledger, self._transport, clock or Clock())
+        self._runner = Runner(self._ledger, self._transport, options.get("clock") or Clock())
         self.calls = Calls(self._context, self._runner)
         self.contacts = Contacts(self._context, self._runner)
         self.scripts = Scripts(self._context, self._runner)
+        self.suppression = Suppressions(self._context, self._runner)
         self.webhooks = Webhooks(self._context, self._runner)
 
     @classmethod
     def from_config(cls, **overrides: Any) -> Self:
         """Make a hub from ``callhub.toml`` and the ``CALLHUB_*`` variables; keywords win over both."""
         return cls(**(setup.configured() | overrides))
+
+    def recover(self) -> Recovery:
+        """Settle what a crash or an unclear answer has left in doubt, and tell what became of each call.
+
+        A call that turns out not to be placed isn't dialled again: repeat it under the same key.
+        """
+        return self._runner.run(reconcile.recover(self._context))
 
     def provider(self, name: str) -> VendorOperations:
         """Give a vendor's own operations, such as those on its assistants; none of them can dial."""
@@ -129,10 +151,14 @@ class Calls(_Part):
             scheduled_at: aware datetime in the future; None dials at once.
             from_number: caller number; default: the provider's setting.
             record: True or False asks for it; None leaves it to the vendor.
-            provider: through whom; needed where several are configured.
+            provider: through whom; default: the route.
+            route: ``Failover(…)``: one vendor after the other, as long as nothing can have rung;
+                default: the hub's. Needed, or `provider`, where several vendors are configured.
             idempotency_key: one per intended call; the same key never rings twice.
             metadata: values of your own, kept in the ledger and never sent.
             timeout: seconds for everything together, waiting for rate limits included.
+            on_unknown: what to do where nobody can tell whether it was placed: ``"raise"``, or
+                ``"accept_risk"``, which dials again and may ring twice.
             allow_default_script: allow a call with neither script nor first message.
             extras: a vendor's own fields by provider, sent as they are.
 
@@ -142,7 +168,7 @@ class Calls(_Part):
         Raises:
             InvalidRequest: something is wrong; `fields` names every problem. Nothing was sent.
             ConfigurationError, UnknownProvider, UnsupportedFeature: nothing was sent.
-            Refused, Unreachable: nothing was dialled.
+            Refused, Unreachable, NoProviderAvailable: nothing was dialled, where `dialed` is "no".
             OutcomeUnknown: the vendor may have taken the call; `call` is the one in doubt.
             LedgerError: `dialed` tells whether it may have rung.
         """
@@ -195,7 +221,7 @@ class Calls(_Part):
             WaitTimeout: it isn't over after `timeout` seconds; `call` is its latest state.
             OutcomeUnknown: the call is in doubt, so that there is nothing to wait for.
         """
-        return self._runner.run(observe.wait(self._context, call_id, timeout, on_update))
+        return self._runner.run(wait.wait(self._context, call_id, timeout, on_update))
 
     def cancel(self, call_id: str) -> Call:
         """Cancel a call that isn't under way, read it back, and return it.
@@ -206,6 +232,71 @@ class Calls(_Part):
             OutcomeUnknown: nobody can tell whether the cancellation came through.
         """
         return self._runner.run(cancel.cancel(self._context, call_id))
+
+    def reconcile(self, call_id: str, timeout: float = 30) -> Call:
+        """Settle a call in doubt where that can be done without ringing twice, and return it.
+
+        Raises:
+            OutcomeUnknown: it is still in doubt; `call.needs_person` tells whether a person is needed.
+            NotFound: the ledger has no such call.
+        """
+        return self._runner.run(reconcile.reconcile(self._context, call_id, timeout))
+
+    def resolve(self, call_id: str, *, placed: str | None, by: str | None = None) -> Call:
+        """Take a person's word on a call in doubt: the vendor's id of it, or None: it was not placed.
+
+        `by` names the person, who is written down with the time; default: this machine's user.
+
+        Raises:
+            InvalidState: the call isn't in doubt, or somebody may still be placing it.
+            NotFound: the vendor has no call of that id.
+            Conflict: the vendor's call is to another number, or belongs to another call here.
+        """
+        who = by or setup.person_of_this_machine()
+        return self._runner.run(resolve.resolve(self._context, call_id, placed, who))
+
+    def explain(self, call_id: str) -> Explanation:
+        """Tell who was considered for a call and why, what each vendor answered, and how it stands.
+
+        Raises:
+            NotFound: the ledger has no such call.
+        """
+        return self._runner.run(explain.explain(call_id))
+
+
+class Suppressions(_Part):
+    """The people who are not to be called, whichever vendor would do it."""
+
+    def add(self, number: str, reason: str | None = None) -> Suppression:
+        """Put a number on the list, cancel open calls to it, and say which couldn't be stopped.
+
+        Raises:
+            InvalidRequest: it can't be read as a number.
+        """
+        return self._runner.run(suppression.add(self._context, [(number, reason)]))
+
+    def remove(self, number: str) -> bool:
+        """Take a number off the list; False where it isn't on it."""
+        return self._runner.run(suppression.remove(number))
+
+    def get(self, number: str) -> Entry | None:
+        """Find a number on the list, however it is written; None where it isn't on it."""
+        return self._runner.run(suppression.get(number))
+
+    def list(self) -> Iterator[Entry]:
+        """Go through the list, in the order of adding."""
+        return self._pages(suppression.page, 0)
+
+    def load(self, path: str | Path) -> Suppression:
+        """Put every number of a CSV file on the list, all or none, and cancel open calls to them.
+
+        The first column, or the one headed ``number`` or ``phone``, holds the numbers; one headed
+        ``reason`` the reasons.
+
+        Raises:
+            InvalidRequest: a line can't be read; it is named, and nothing was added.
+        """
+        return self._runner.run(suppression.add(self._context, spreadsheets.numbers_of(path), "file"))
 
 
 class Contacts(_Part):

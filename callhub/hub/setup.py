@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypedDict
@@ -10,7 +11,11 @@ from callhub import config
 from callhub.errors import CallhubError, ConfigurationError, InvalidRequest
 from callhub.flows.context import Context, Link
 from callhub.ledger.engine import default_url
+from callhub.ledger.store import Ledger
+from callhub.model.route import Failover, route_of
+from callhub.policy.guards import Guards
 from callhub.policy.numbers import RULES
+from callhub.policy.routing import choose
 from callhub.policy.scripts import ScriptMap
 from callhub.provider import registry
 
@@ -21,6 +26,7 @@ if TYPE_CHECKING:
     from callhub.model.contact import Contact
     from callhub.provider.base import Provider
     from callhub.provider.capability import Capability, Feature
+    from callhub.runtime.clock import Clock
 
 
 class CallOptions(TypedDict, total=False):
@@ -35,10 +41,12 @@ class CallOptions(TypedDict, total=False):
     from_number: str | None
     record: bool | None
     provider: str | None
+    route: Failover | None
     idempotency_key: str | None
     metadata: dict[str, Any]
     timeout: float
     allow_default_script: bool
+    on_unknown: str
     extras: dict[str, dict[str, Any]]
 
 
@@ -59,19 +67,64 @@ class ProviderInfo:
     problem: str | None = None
 
 
-def context_of(
-    providers: Mapping[str, Mapping[str, Any]], scripts: Mapping[str, Any], numbers: str
-) -> Context:
-    """Load the named providers and read the script map.
+class HubOptions(TypedDict, total=False):
+    """The keywords of a hub, for both facades; see `Hub`."""
+
+    providers: Mapping[str, Mapping[str, Any]] | None
+    scripts: Mapping[str, Any] | None
+    ledger: str | None
+    route: Failover | Sequence[str] | None
+    guards: Guards | Mapping[str, Any] | None
+    numbers: str
+    namespace: str | None
+    idempotency_window: float
+    settling: float
+    http_client: Any
+    clock: Clock | None
+
+
+def context_of(options: HubOptions) -> Context:
+    """Load the named providers, and read the script map and the rules.
 
     Raises:
         UnknownProvider: one isn't installed.
         ConfigurationError: a setting is missing, wrong or unsafe.
     """
+    unknown = sorted(set(options) - set(HubOptions.__annotations__))
+    if unknown:
+        raise TypeError(f"a hub has no keyword {', '.join(unknown)}")
+    numbers = options.get("numbers", "e164")
     if numbers not in RULES:
         raise ConfigurationError(f"numbers must be one of {', '.join(RULES)}")
+    providers = options.get("providers") or {}
     links = {name: Link(config.provider(name, given)) for name, given in providers.items()}
-    return Context(links, ScriptMap.of(scripts), numbers)
+    route = route_of(options.get("route"))
+    for name in route.providers if route else ():
+        choose(name, links)
+    return Context(
+        links,
+        ScriptMap.of(options.get("scripts") or {}),
+        numbers,
+        route,
+        Guards.of(options.get("guards")),
+        _seconds("idempotency_window", options.get("idempotency_window", 600.0)),
+        _seconds("settling", options.get("settling", 5.0)),
+    )
+
+
+def ledger_of(options: HubOptions) -> Ledger:
+    """Make the ledger; nothing is opened before it is first used."""
+    url, namespace = ledger_url(options.get("ledger")), options.get("namespace")
+    clock = options.get("clock")
+    if clock is None:
+        return Ledger(url, namespace)
+    return Ledger(url, namespace, lambda: clock.now().timestamp())
+
+
+def _seconds(name: str, given: object) -> float:
+    if isinstance(given, bool) or not isinstance(given, int | float) or not 0 <= given < float("inf"):
+        raise ConfigurationError(f"{name} must be a number of seconds, 0 or more")
+    return float(given)
 
 
 def configured() -> dict[str, Any]:
@@ -82,7 +135,12 @@ def configured() -> dict[str, Any]:
         "providers": {name: {**settings.providers.get(name, {}), **config.variables(name)} for name in names},
         "scripts": settings.scripts,
         "ledger": settings.ledger,
+        "route": route_of(settings.route),
+        "guards": Guards.of(settings.guards),
         "numbers": settings.numbers,
+        "namespace": settings.namespace,
+        "idempotency_window": settings.idempotency_window,
+        "settling": settings.settling,
     }
 
 
@@ -100,6 +158,14 @@ def several(field: str, given: Sequence[str] | None) -> tuple[str, ...]:
     if isinstance(given, str):
         raise InvalidRequest(f"{field} must be a list of words", fields={field: "must be a list of words"})
     return tuple(given or ())
+
+
+def person_of_this_machine() -> str:
+    """Name who is at work here, for what a person decides."""
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError, ImportError):
+        return "somebody"
 
 
 def infos(context: Context) -> list[ProviderInfo]:

@@ -1,22 +1,30 @@
-"""Open the database: one SQLite file, durable, private to its owner, shared by processes and threads."""
+"""Open the database: a durable SQLite file, private to its owner, or PostgreSQL."""
 
 from __future__ import annotations
 
 import os
+import time
 from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 from pathlib import Path
 from threading import RLock
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from sqlalchemy.pool import StaticPool
 
 from callhub.errors import ConfigurationError, LedgerError
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 BUSY_SECONDS = 30.0
-_FORMS = "sqlite:///path/to/file.db, or sqlite:// for one in memory"
+CONNECT_SECONDS = 10
+_FORMS = "sqlite:///path/to/file.db, sqlite:// for one in memory, or postgresql://user@host/database"
+_SQLITE = ("sqlite", "sqlite+pysqlite")
+_POSTGRESQL = ("postgresql", "postgresql+psycopg", "postgres")
 
 
 def default_url() -> str:
@@ -28,27 +36,40 @@ def default_url() -> str:
 
 def where(url: str) -> str:
     """Tell where a ledger lies, without the password that its URL may hold."""
-    parsed = _parse(url)
-    return parsed.database or "in memory"
+    parsed = parse(url)
+    if parsed.drivername in _SQLITE:
+        return parsed.database or "in memory"
+    return f"{parsed.database or 'PostgreSQL'} on {parsed.host or 'this machine'}"
 
 
-def open_engine(url: str) -> Engine:
+def file_of(url: str) -> Path | None:
+    """Give the file of a SQLite ledger; None where there is no file."""
+    parsed = parse(url)
+    if parsed.drivername not in _SQLITE or parsed.database in (None, "", ":memory:"):
+        return None
+    return Path(parsed.database)
+
+
+def open_engine(url: str, clock: Callable[[], float] = time.time) -> Engine:
     """Open a ledger's database; nothing is created before it is first used.
 
+    `clock` is what SQLite goes by for leases; PostgreSQL goes by its server's.
+
     Raises:
-        ConfigurationError: the URL isn't one of a ledger.
+        ConfigurationError: the URL isn't one of a ledger, or the driver isn't installed.
         LedgerError: the folder or the file can't be made.
     """
-    parsed = _parse(url)
-    options: dict[str, Any] = {"connect_args": {"timeout": BUSY_SECONDS, "check_same_thread": False}}
-    if parsed.database in (None, "", ":memory:"):
-        options["poolclass"] = StaticPool
-    else:
-        _make_private(Path(parsed.database))
-    engine = create_engine(parsed, **options)
-    event.listen(engine, "connect", _on_connect)
-    event.listen(engine, "begin", _on_begin)
-    return engine
+    parsed = parse(url)
+    if parsed.drivername in _SQLITE:
+        return _open_sqlite(parsed, clock)
+    try:
+        return create_engine(
+            parsed.set(drivername="postgresql+psycopg"), connect_args={"connect_timeout": CONNECT_SECONDS}
+        )
+    except ImportError:
+        raise ConfigurationError(
+            "a PostgreSQL ledger needs its driver: pip install 'callhub[postgres]'"
+        ) from None
 
 
 def turns(engine: Engine) -> AbstractContextManager[object]:
@@ -56,14 +77,36 @@ def turns(engine: Engine) -> AbstractContextManager[object]:
     return RLock() if isinstance(engine.pool, StaticPool) else nullcontext()
 
 
-def _parse(url: str) -> URL:
+def parse(url: str) -> URL:
+    """Read a ledger's URL.
+
+    Raises:
+        ConfigurationError: it isn't one.
+    """
     try:
         parsed = make_url(url)
     except (ArgumentError, SQLAlchemyError, AttributeError):
         parsed = None
-    if parsed is None or parsed.drivername not in ("sqlite", "sqlite+pysqlite") or parsed.query:
+    if parsed is None or not _known(parsed):
         raise ConfigurationError(f"the ledger must be given as {_FORMS}")
     return parsed
+
+
+def _known(parsed: URL) -> bool:
+    if parsed.drivername in _SQLITE:
+        return not parsed.query
+    return parsed.drivername in _POSTGRESQL and bool(parsed.database)
+
+
+def _open_sqlite(parsed: URL, clock: Callable[[], float]) -> Engine:
+    options: dict[str, Any] = {"connect_args": {"timeout": BUSY_SECONDS, "check_same_thread": False}}
+    if parsed.database in (None, "", ":memory:"):
+        options["poolclass"] = StaticPool
+    else:
+        _make_private(Path(parsed.database))
+    engine = create_engine(parsed, **options)
+    event.listen(engine, "connect", partial(_on_connect, clock))
+    return engine
 
 
 def _make_private(file: Path) -> None:
@@ -78,12 +121,8 @@ def _make_private(file: Path) -> None:
         ) from None
 
 
-def _on_connect(connection: Any, _record: object) -> None:
-    connection.isolation_level = None  # transactions are begun below, not by the driver
+def _on_connect(clock: Callable[[], float], connection: Any, _record: object) -> None:
+    connection.isolation_level = None  # transactions are begun by the ledger, not by the driver
+    connection.create_function("callhub_now", 0, clock)
     for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
         connection.execute(f"PRAGMA {pragma}")
-
-
-def _on_begin(connection: Connection) -> None:
-    reads = connection.get_execution_options().get("callhub_reads")
-    connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")

@@ -1,17 +1,33 @@
-"""The ledger's one schema."""
+"""The ledger's one schema; `migrations` brings older ledgers to it.
+
+A person is kept as a digest: a keyed hash of the canonical number, so that counting and suppressing
+go on after the number itself was erased.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Column, Float, ForeignKey, Index, Integer, LargeBinary, MetaData, String, Table, Text
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+)
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 
 if TYPE_CHECKING:
     from sqlalchemy.sql.compiler import SQLCompiler
 
-VERSION = 1
+VERSION = 2
 
 metadata = MetaData()
 
@@ -30,12 +46,15 @@ intents = Table(
     Column("generation", Integer, nullable=False, server_default="0"),
     Column("document", Text, nullable=False),
     Column("to_number", String(16), nullable=False),
+    Column("person", String(64), nullable=False, server_default=""),
     Column("status", String(16), nullable=False),
     Column("created_at", Float, nullable=False),
     Column("call", Text, nullable=False),
+    Column("plan", Text),
     Column("body", LargeBinary),
     Column("trail", Text),
     Index("ix_intents_to_number", "to_number", "id"),
+    Index("ix_intents_person", "person", "id"),
     Index("ix_intents_status", "status", "id"),
 )
 
@@ -44,17 +63,23 @@ attempts = Table(
     metadata,
     Column("intent", String(36), ForeignKey("intents.id"), primary_key=True),
     Column("ordinal", Integer, primary_key=True, autoincrement=False),
+    Column("person", String(64), nullable=False, server_default=""),
     Column("provider", String(64), nullable=False),
     Column("account", String(64), nullable=False),
     Column("method", String(8), nullable=False),
     Column("path", Text, nullable=False),
     Column("headers", Text, nullable=False),
     Column("body", LargeBinary),
+    Column("vendor_order", Text),
     Column("started_at", Float, nullable=False),
+    Column("claimed_at", Float, nullable=False, server_default="0"),
+    Column("dialled_at", Float, nullable=False, server_default="0"),
+    Column("dials", Integer, nullable=False, server_default="1"),
     Column("lease_until", Float, nullable=False),
     Column("finished_at", Float),
     Column("verdict", String(12)),
     Column("reason", Text),
+    Index("ix_attempts_person", "person", "dialled_at"),
 )
 
 calls = Table(
@@ -64,6 +89,58 @@ calls = Table(
     Column("provider_call_id", String(255), primary_key=True),
     Column("intent", String(36), ForeignKey("intents.id"), nullable=False, index=True),
     Column("ordinal", Integer, nullable=False),
+)
+
+events = Table(
+    "events",
+    metadata,
+    Column("seq", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True),
+    Column("intent", String(36), ForeignKey("intents.id"), nullable=False),
+    Column("at", Float, nullable=False),
+    Column("kind", String(40), nullable=False),
+    Column("provider", String(64)),
+    Column("detail", Text, nullable=False),
+    Index("ix_events_intent", "intent", "seq"),
+)
+
+suppressed = Table(
+    "suppressed",
+    metadata,
+    Column("person", String(64), primary_key=True),
+    Column("literal", String(64), primary_key=True),
+    Column("number", String(40)),
+    Column("reason", Text),
+    Column("source", String(64), nullable=False),
+    Column("added_at", Float, nullable=False),
+    Index("ix_suppressed_literal", "literal"),
+)
+
+health = Table(
+    "health",
+    metadata,
+    Column("provider", String(64), primary_key=True),
+    Column("account", String(64), primary_key=True),
+    Column("failures", Integer, nullable=False),
+    Column("closed_until", Float, nullable=False),
+)
+
+contacts = Table(
+    "contacts",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("person", String(64), nullable=False, index=True),
+    Column("name", Text),
+    Column("phone", String(40)),
+    Column("contact", Text, nullable=False),
+    Column("created_at", Float, nullable=False),
+)
+
+contact_links = Table(
+    "contact_links",
+    metadata,
+    Column("provider", String(64), primary_key=True),
+    Column("vendor_id", String(255), primary_key=True),
+    Column("contact", String(36), ForeignKey("contacts.id"), nullable=False, index=True),
 )
 
 
@@ -76,4 +153,9 @@ class database_now(FunctionElement[float]):  # noqa: N801 - reads as an SQL func
 
 @compiles(database_now, "sqlite")
 def _sqlite_now(_element: database_now, _compiler: SQLCompiler, **_options: Any) -> str:
-    return "((julianday('now') - 2440587.5) * 86400.0)"
+    return "callhub_now()"  # this machine's clock: `engine` lends it to each connection
+
+
+@compiles(database_now, "postgresql")
+def _postgresql_now(_element: database_now, _compiler: SQLCompiler, **_options: Any) -> str:
+    return "extract(epoch from clock_timestamp())::float8"

@@ -1,252 +1,213 @@
 """The ledger: one transaction for each operation that a flow asks for.
 
-A row is committed before anything that it speaks of happens. Writers take SQLite's write lock at
-once (BEGIN IMMEDIATE), so that what a transaction has read is still true when it writes.
+A row is committed before anything that it speaks of happens. SQLite's writers take the write lock
+at once (BEGIN IMMEDIATE), those of PostgreSQL lock what they read, so that what a transaction has
+read is still true when it writes.
 """
 
 from __future__ import annotations
 
-import hashlib
-import hmac
-import secrets
-from collections import defaultdict
+import logging
+import time
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from threading import Lock
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeVar
 
-import msgspec
-from msgspec.structs import replace
-from sqlalchemy.exc import SQLAlchemyError
-
 from callhub.errors import CallhubError, LedgerError
-from callhub.flows import effects
-from callhub.ledger import statements as sql
+from callhub.flows import operations as ops
+from callhub.ledger import book, checks, doubts, migrations, placing, reading, suppression
 from callhub.ledger.engine import open_engine, turns, where
-from callhub.ledger.schema import VERSION, intents, metadata
-from callhub.model.call import Attempt, Call, merged
-from callhub.model.source import Source
+from callhub.ledger.identity import Identity
+from callhub.ledger.session import Session
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-    from contextlib import AbstractContextManager
+    from collections.abc import Iterator
 
-    from sqlalchemy import ColumnElement, Connection, Engine, Select
+    from sqlalchemy import Engine
 
+    from callhub.flows.effects import LedgerOp
 
 T = TypeVar("T")
+_log = logging.getLogger("callhub")
 
-_WRITES = (effects.Claim, effects.Settle, effects.Observe)
-_decode = msgspec.json.Decoder(Call).decode
-_trail = msgspec.json.Decoder(tuple[str | int, ...]).decode
+Handler = Callable[[Session, Identity, Any], Any]
+READS: Mapping[type[Any], Handler] = {
+    ops.FindByKey: reading.find_by_key,
+    ops.FindById: reading.find_by_id,
+    ops.FindByVendor: reading.find_by_vendor,
+    ops.History: reading.history,
+    ops.Story: reading.story,
+    ops.OpenCalls: reading.open_calls,
+    ops.FindDoubt: doubts.find,
+    ops.Bound: doubts.bound,
+    ops.Unsettled: doubts.unsettled,
+    ops.FindSuppressed: suppression.find,
+    ops.ListSuppressed: suppression.listed,
+    ops.FindContact: book.find,
+    ops.FindLinked: book.find_linked,
+    ops.PageOfBook: book.page,
+}
+WRITES: Mapping[type[Any], Handler] = {
+    ops.Claim: placing.claim,
+    ops.Settle: placing.settle,
+    ops.Release: placing.release,
+    ops.Observe: placing.observe,
+    ops.Retake: doubts.retake,
+    ops.LeaveToPerson: doubts.leave_to_person,
+    ops.Suppress: suppression.add,
+    ops.Unsuppress: suppression.remove,
+    ops.SaveContact: book.save,
+    ops.DropContact: book.drop,
+}
 
 
 @dataclass(frozen=True, slots=True)
 class _Opened:
-    """An open database, and the facts that it holds about itself."""
+    """An open database, and what it knows of itself."""
 
-    writer: Engine
-    reader: Engine
+    engine: Engine
     turn: AbstractContextManager[object]
-    facts: Mapping[str, str]
+    identity: Identity
 
 
 class Ledger:
     """Performs ledger operations on one database; safe to share between threads.
 
     Nothing is opened or made before the first operation.
+
+    Args:
+        url: where it lies.
+        namespace: what vendors' keys are derived from; default: the ledger's own id.
+        clock: seconds since the epoch, for the leases of a SQLite ledger.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(
+        self, url: str, namespace: str | None = None, clock: Callable[[], float] = time.time
+    ) -> None:
         self.where = where(url)
-        self._url = url
+        self.url = url
+        self._namespace = namespace
+        self._clock = clock
         self._opening = Lock()
         self._opened: _Opened | None = None
-        self._table: dict[type[effects.LedgerOp[Any]], Callable[[Connection, Any], Any]] = {
-            effects.FindByKey: self._find_by_key,
-            effects.FindById: self._find_by_id,
-            effects.FindByVendor: self._find_by_vendor,
-            effects.History: self._history,
-            effects.Claim: self._claim,
-            effects.Settle: self._settle,
-            effects.Observe: self._observe,
-        }
 
-    def perform(self, operation: effects.LedgerOp[T]) -> T:
+    def perform(self, operation: LedgerOp[T]) -> T:
         """Carry out one operation, and return its answer once it is committed.
 
         Raises:
             LedgerError: the database can't be opened, read or written.
         """
+        kind = type(operation)
+        write = WRITES.get(kind)
+        answer: T = self.transact(write or READS[kind], operation, writes=write is not None)
+        return answer
+
+    def transact(self, handler: Handler, asked: object, *, writes: bool) -> Any:
+        """Run a handler in one transaction; once more on a new connection where the first was dead.
+
+        Raises:
+            LedgerError: the database can't be opened, read or written.
+        """
         try:
-            opened = self._open()
-            engine = opened.writer if isinstance(operation, _WRITES) else opened.reader
-            with opened.turn, engine.begin() as connection:
-                answer: T = self._table[type(operation)](connection, operation)
+            opened = self.open()
+            try:
+                return self._run(opened, handler, asked, writes=writes)
+            except _Stale:
+                return self._run(opened, handler, asked, writes=writes)
         except CallhubError:
             raise
-        except SQLAlchemyError as error:
-            reason = getattr(error, "orig", None) or type(error).__name__
-        except Exception as error:  # noqa: BLE001 - a row that can't be read, or a value that can't be written
-            reason = f"it holds, or was given, what can't be kept ({type(error).__name__})"
-        else:
-            return answer
+        except Exception as error:  # noqa: BLE001 - the driver's errors, and rows that can't be read
+            reason = self._reason(error)
         raise LedgerError(f"the ledger ({self.where}) can't be used: {reason}")
+
+    def open(self) -> _Opened:
+        """Open the database, making or upgrading its tables where that is needed."""
+        if self._opened is not None:
+            return self._opened
+        with self._opening:
+            if self._opened is None:
+                engine = open_engine(self.url, self._clock)
+                turn = turns(engine)
+                with turn:
+                    facts = migrations.prepare(engine, self.where)
+                self._opened = _Opened(engine, turn, Identity.of(facts, self._namespace))
+                self._tell_unsettled(self._opened)
+            return self._opened
 
     def close(self) -> None:
         """Let go of the database."""
         with self._opening:
             if self._opened is not None:
-                self._opened.writer.dispose()
+                self._opened.engine.dispose()
             self._opened = None
 
-    def _open(self) -> _Opened:
-        with self._opening:
-            if self._opened is None:
-                engine = open_engine(self._url)
-                self._opened = _Opened(
-                    engine, engine.execution_options(callhub_reads=True), turns(engine), self._prepare(engine)
-                )
-            return self._opened
+    def _run(self, opened: _Opened, handler: Handler, asked: object, *, writes: bool) -> Any:
+        with opened.turn, _connection(opened.engine) as connection:
+            session = Session(opened.engine.dialect.name, connection)
+            if session.dialect == "sqlite":
+                connection.execute("BEGIN IMMEDIATE" if writes else "BEGIN")
+            try:
+                answer = handler(session, opened.identity, asked)
+            except checks.Denied as denied:
+                connection.rollback()
+                return denied.answer
+            except BaseException as error:
+                with suppress(Exception):
+                    connection.rollback()
+                if opened.engine.dialect.is_disconnect(error, None, None):  # type: ignore[arg-type]
+                    raise _Stale from error
+                raise
+            connection.commit()
+            return answer
 
-    def _prepare(self, engine: Engine) -> Mapping[str, str]:
-        with engine.begin() as connection:
-            metadata.create_all(connection)
-            new = {
-                "version": str(VERSION),
-                "namespace": secrets.token_hex(16),
-                "secret": secrets.token_hex(32),
-            }
-            rows = [{"name": name, "value": value} for name, value in new.items()]
-            connection.execute(sql.ADD_FACTS, rows)
-            known = {row.name: row.value for row in connection.execute(sql.ALL_FACTS)}
-        if int(known["version"]) > VERSION:
-            raise LedgerError(f"the ledger ({self.where}) was written by a newer callhub: install that one")
-        return known
+    def _tell_unsettled(self, opened: _Opened) -> None:
+        unsettled = self._run(opened, doubts.unsettled, ops.Unsettled("", _MANY), writes=False)
+        if unsettled:
+            count = f"{len(unsettled)} or more" if len(unsettled) == _MANY else str(len(unsettled))
+            _log.warning(
+                "calls in doubt in the ledger: %s; hub.recover() or `callhub recover` settles what it can",
+                count,
+            )
 
-    def _account(self, text: str) -> str:
-        return hmac.new(
-            bytes.fromhex(self._open().facts["secret"]), text.encode(), hashlib.sha256
-        ).hexdigest()
-
-    # reading
-
-    def _find_by_key(self, connection: Connection, wanted: effects.FindByKey) -> effects.Standing:
-        found = _first(connection, sql.BY_KEY, {"key": wanted.key})
-        return effects.Standing(self._open().facts["namespace"], found)
-
-    def _find_by_id(self, connection: Connection, wanted: effects.FindById) -> effects.Record | None:
-        return _first(connection, sql.BY_ID, {"id": wanted.id})
-
-    def _find_by_vendor(
-        self, connection: Connection, wanted: effects.FindByVendor
-    ) -> dict[str, effects.Record]:
-        asked = {"provider": wanted.provider, "vendor_ids": list(wanted.vendor_ids)}
-        records = _records(connection, sql.BY_VENDOR, asked)
-        return {record.call.provider_call_id: record for record in records if record.call.provider_call_id}
-
-    def _history(self, connection: Connection, wanted: effects.History) -> tuple[Call, ...]:
-        tests: tuple[tuple[Any, Callable[[Any], ColumnElement[bool]]], ...] = (
-            (wanted.status, lambda status: intents.c.status == status),
-            (wanted.to, lambda number: intents.c.to_number == number),
-            (wanted.before, lambda last: intents.c.id < last),
-            (wanted.since, lambda at: intents.c.created_at >= at.timestamp()),
-            (wanted.until, lambda at: intents.c.created_at < at.timestamp()),
-        )
-        asked = (test(value) for value, test in tests if value is not None)
-        query = sql.NEWEST_FIRST.where(*asked).limit(wanted.limit)
-        return tuple(record.call for record in _records(connection, query))
-
-    # writing
-
-    def _claim(self, connection: Connection, claim: effects.Claim) -> bool:
-        """Insert the attempt; nothing at all is written where its place is taken."""
-        call, request = claim.call, claim.request
-        if claim.ordinal == 1:
-            intent = {
-                "id": call.id,
-                "key": call.idempotency_key,
-                "document": claim.document,
-                "to_number": call.to,
-                "created_at": call.created_at.timestamp() if call.created_at else 0.0,
-            }
-            if connection.execute(sql.ADD_INTENT, intent | _state(call)).first() is None:
-                return False
-        attempt = {
-            "intent": call.id,
-            "ordinal": claim.ordinal,
-            "provider": claim.provider,
-            "account": self._account(claim.account),
-            "method": request.method,
-            "path": request.path,
-            "headers": msgspec.json.encode(request.headers).decode(),
-            "body": request.body,
-            "started_at": claim.started_at.timestamp(),
-            "lease": claim.lease,
-        }
-        if connection.execute(sql.ADD_ATTEMPT, attempt).first() is None:
-            return False
-        if claim.ordinal > 1:
-            connection.execute(sql.SET_STATE, {"of": call.id} | _state(call))
-        return True
-
-    def _settle(self, connection: Connection, end: effects.Settle) -> bool:
-        asked = {"of": end.call.id, "at": end.ordinal, "verdict": str(end.verdict)}
-        asked |= {"reason": end.reason, "finished_at": end.finished_at.timestamp()}
-        if connection.execute(sql.END_ATTEMPT, asked).first() is None:
-            return False
-        connection.execute(sql.SET_STATE, {"of": end.call.id} | _state(end.call))
-        if end.renews_key:
-            connection.execute(sql.RENEW_KEY, {"of": end.call.id})
-        if end.call.provider_call_id is not None:
-            bound = {"provider": end.call.provider, "provider_call_id": end.call.provider_call_id}
-            connection.execute(sql.BIND_CALL, bound | {"intent": end.call.id, "ordinal": end.ordinal})
-        return True
-
-    def _observe(self, connection: Connection, seen: effects.Observe) -> None:
-        stored = _first(connection, sql.BY_ID, {"id": seen.call.id})
-        if stored is not None:
-            connection.execute(sql.SET_STATE, {"of": seen.call.id} | _state(merged(stored.call, seen.call)))
+    def _reason(self, error: Exception) -> str:
+        module = type(error).__module__.partition(".")[0]
+        if module in ("sqlite3", "psycopg", "sqlalchemy"):
+            said = str(getattr(error, "orig", None) or error).strip().splitlines()
+            text = said[0] if said else type(error).__name__
+            return f"{text}{_advice(text)}"
+        return f"it holds, or was given, what can't be kept ({type(error).__name__})"
 
 
-def _state(call: Call) -> dict[str, Any]:
-    kept = replace(call, source=None, attempts=(), replayed=False)
-    return {
-        "status": str(call.status),
-        "call": msgspec.json.encode(kept).decode(),
-        "body": call.source.body if call.source else None,
-        "trail": msgspec.json.encode(call.source.trail).decode() if call.source else None,
-    }
+_MANY = 1000
+
+ADVICE: Mapping[str, str] = {
+    "readonly": "make the file and its folder writable, or choose another place by CALLHUB_LEDGER",
+    "disk is full": "make room on the disk; nothing is dialled before a call is written down",
+    "locked": "another program holds it; try again",
+    "not a database": "restore a backup (callhub ledger restore), or choose another place by CALLHUB_LEDGER",
+    "malformed": "restore a backup (callhub ledger restore)",
+    "connection": "check that the PostgreSQL server runs and that CALLHUB_LEDGER is right",
+    "password": "check the user and the password in CALLHUB_LEDGER",
+}
 
 
-def _first(connection: Connection, query: Select[Any], asked: Mapping[str, Any]) -> effects.Record | None:
-    return next(iter(_records(connection, query, asked)), None)
+class _Stale(Exception):
+    """A pooled connection that the server has closed; nothing was committed on it."""
 
 
-def _records(
-    connection: Connection, query: Select[Any], asked: Mapping[str, Any] = MappingProxyType({})
-) -> list[effects.Record]:
-    rows = connection.execute(query, asked).all()
-    if not rows:
-        return []
-    tries: dict[str, list[Any]] = defaultdict(list)
-    for attempt in connection.execute(sql.ATTEMPTS, {"ids": [row.id for row in rows]}):
-        tries[attempt.intent].append(attempt)
-    return [_record(row, tries[row.id]) for row in rows]
+@contextmanager
+def _connection(engine: Engine) -> Iterator[Any]:
+    pooled = engine.raw_connection()
+    try:
+        yield pooled.driver_connection
+    except _Stale:
+        pooled.invalidate()
+        raise
+    finally:
+        pooled.close()
 
 
-def _record(row: Any, tries: list[Any]) -> effects.Record:
-    source = Source(row.body, _trail(row.trail)) if row.body is not None else None
-    call = replace(_decode(row.call), source=source, attempts=tuple(map(_attempt, tries)))
-    return effects.Record(call, row.document, row.generation, any(attempt.leased for attempt in tries))
-
-
-def _attempt(row: Any) -> Attempt:
-    return Attempt(
-        provider=row.provider,
-        started_at=datetime.fromtimestamp(row.started_at, UTC),
-        finished_at=datetime.fromtimestamp(row.finished_at, UTC) if row.finished_at is not None else None,
-        verdict=row.verdict,
-        reason=row.reason,
-    )
+def _advice(text: str) -> str:
+    return next((f"; {what}" for sign, what in ADVICE.items() if sign in text.lower()), "")

@@ -9,6 +9,7 @@ import msgspec
 
 from callhub.model.contact import Contact
 from callhub.model.lifecycle import CallOutcome, CallStatus, follows
+from callhub.model.route import Failover
 from callhub.model.source import Source
 
 
@@ -24,10 +25,12 @@ class CallRequest(msgspec.Struct, frozen=True, kw_only=True):
     from_number: str | None = None
     record: bool | None = None
     provider: str | None = None
+    route: Failover | None = None
     idempotency_key: str | None = None
     metadata: dict[str, Any] = {}
     timeout: float = 30.0
     allow_default_script: bool = False
+    on_unknown: str = "raise"
     extras: dict[str, dict[str, Any]] = {}
 
     def __repr__(self) -> str:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from callhub.model.contact import Contact
+from callhub.model.route import Failover
 from callhub.policy import numbers
 from callhub.provider.order import Problem
 
@@ -22,6 +23,7 @@ SAID = (
     *("to", "script", "variables", "contact", "first_message"),
     *("scheduled_at", "from_number", "record", "extras"),
 )
+ON_UNKNOWN = ("raise", "accept_risk")
 LONGEST_KEY = 255
 LARGEST = 10**18  # a number that is spoken; NaN and the infinities are out, too
 LONGEST_TIMEOUT = 86_400.0
@@ -75,6 +77,11 @@ def problems(request: CallRequest, now: datetime, rule: str) -> list[Problem]:
         _problem("record", None if request.record in (None, True, False) else "must be True, False or None"),
         _problem("metadata", _json_fault(request.metadata)),
         _problem("extras", _json_fault(request.extras)),
+        _problem("route", _route_fault(request)),
+        _problem(
+            "on_unknown",
+            None if request.on_unknown in ON_UNKNOWN else f"must be one of {', '.join(ON_UNKNOWN)}",
+        ),
         *_variable_problems(request.variables),
     ]
     return [problem for problem in found if problem]
@@ -126,6 +133,14 @@ def _script_fault(request: CallRequest) -> str | None:
     return None
 
 
+def _route_fault(request: CallRequest) -> str | None:
+    if request.route is None:
+        return None
+    if request.provider is not None:
+        return "and provider exclude each other: name one vendor, or give a route"
+    return None if isinstance(request.route, Failover) else "must be a callhub.Failover"
+
+
 def _text_fault(text: object) -> str | None:
     if text is None:
         return None
@@ -141,6 +156,11 @@ def timeout_fault(timeout: object) -> str | None:
     return None if 0 < timeout <= LONGEST_TIMEOUT else "must be more than 0 seconds and at most a day"
 
 
+def page_fault(size: object) -> str | None:
+    """Tell what is wrong with a number of entries."""
+    return None if isinstance(size, int) and size >= 1 else "must be a whole number, 1 or more"
+
+
 def _contact_fault(contact: object) -> str | None:
     if isinstance(contact, Contact):
         texts = (contact.id, contact.name, contact.email, contact.phone, contact.notes)
@@ -149,9 +169,7 @@ def _contact_fault(contact: object) -> str | None:
         return None
     if not isinstance(contact, str):
         return "must be a callhub.Contact or a contact's id"
-    return (
-        None if ":" in contact else "must be '<provider>:<vendor id>', the id of a contact in a vendor's book"
-    )
+    return None if contact else "must be the id of a contact in callhub's book, or '<provider>:<vendor id>'"
 
 
 def _json_fault(value: object) -> str | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 E164 = re.compile(r"\+[1-9][0-9]{1,14}")
 RULES = ("e164", "valid")
@@ -15,6 +16,40 @@ def fault(number: object, rule: str = "e164") -> str | None:
     if rule == "valid" and not _exists(number):
         return "is no number that can exist (checked because numbers='valid')"
     return None
+
+
+@lru_cache(maxsize=4096)
+def canonical(number: str) -> str:
+    """Give the one form of a number that may be written in several; what can't be read stays as it is.
+
+    The person is this form: "+44 020 7946 0000" and "+442079460000" are one.
+    """
+    import phonenumbers  # noqa: PLC0415 - its metadata takes long to load
+
+    try:
+        parsed = phonenumbers.parse(number)
+        return phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164)
+    except phonenumbers.NumberParseException:
+        return number
+
+
+def readable(number: object) -> str | None:
+    """Give a number that is written with its country code in whatever way; None where it is none.
+
+    What is in E.164 form already stays as it is, whether or not such a number can exist.
+    """
+    if not isinstance(number, str):
+        return None
+    if E164.fullmatch(number.strip()):
+        return number.strip()
+    import phonenumbers  # noqa: PLC0415 - its metadata takes long to load
+
+    try:
+        parsed = phonenumbers.parse(number)
+    except phonenumbers.NumberParseException:
+        return None
+    found: str = phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164)
+    return found if E164.fullmatch(found) else None
 
 
 def _exists(number: str) -> bool:

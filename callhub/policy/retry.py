@@ -26,7 +26,7 @@ def retry_after(headers: Mapping[str, str], now: datetime) -> float | None:
         return float(min(max(0, int(text)), BEYOND))
     except ValueError:
         pass
-    until = date({"date": text})
+    until = date(text)
     return None if until is None else min(max(0.0, (until - now).total_seconds()), float(BEYOND))
 
 
@@ -56,10 +56,10 @@ def pause(remaining: int, until_reset: float) -> float:
     return until_reset if remaining <= 0 else min(until_reset, SCARCE_PAUSE)
 
 
-def date(headers: Mapping[str, str]) -> datetime | None:
-    """Read the server's own time from ``Date``; None where it says nothing."""
+def date(text: str | None) -> datetime | None:
+    """Read a time in the form of HTTP's ``Date``; None where it says nothing."""
     try:
-        said = parsedate_to_datetime(headers.get("date", ""))
+        said = parsedate_to_datetime(text or "")
     except (ValueError, OverflowError):
         return None
     return said if said.tzinfo else said.replace(tzinfo=UTC)

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from callhub.errors import ConfigurationError, UnknownProvider, UnsupportedFeature
+from callhub.model.route import ATTEMPTS, Failover
 from callhub.policy import intake
 from callhub.policy.scripts import Target, carry
 from callhub.provider.capability import Feature, Support
 from callhub.provider.order import Order, Problem
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection, Mapping, Sequence
 
     from callhub.model.call import CallRequest
     from callhub.model.contact import Contact
@@ -29,6 +33,66 @@ NEEDS: Mapping[str, Feature] = {
 }
 
 
+class LeftOut(msgspec.Struct, frozen=True):
+    """A vendor that was considered and left out.
+
+    Attributes:
+        rule: which rule took it out: ``"capability"``, ``"script"``, ``"cooling"`` and so on.
+        reason: why, in a sentence.
+    """
+
+    provider: str
+    rule: str
+    reason: str
+
+
+class Plan(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Who was considered for a call, in order, and why or why not.
+
+    Attributes:
+        considered: every vendor of the route, or the one that was named.
+        named: True where the caller named the vendor, or only one is configured.
+        left_out: the vendors that can't carry the call, or weren't to be tried.
+        after_failure, attempts: the route's own, see `Failover`.
+        allow_default_script: the request's own, to go on with it later.
+    """
+
+    considered: tuple[str, ...]
+    named: bool = True
+    left_out: tuple[LeftOut, ...] = ()
+    after_failure: tuple[str, ...] = ()
+    attempts: int = ATTEMPTS
+    allow_default_script: bool = False
+
+    @property
+    def route(self) -> Failover | None:
+        """Give the route again; None where the vendor was named."""
+        if self.named:
+            return None
+        return Failover(*self.considered, after_failure=self.after_failure, attempts=self.attempts)
+
+
+def planned(request: CallRequest, standard: Failover | None, configured: Collection[str]) -> Plan:
+    """Say who is considered for a request: the vendor it names, its route, or the hub's.
+
+    Raises:
+        UnknownProvider: one of them isn't configured.
+        ConfigurationError: there is no word on it, and there are none or several to choose from.
+    """
+    route = None if request.provider is not None else request.route or standard
+    allow = request.allow_default_script
+    if route is None:
+        return Plan((choose(request.provider, configured),), allow_default_script=allow)
+    for name in route.providers:
+        choose(name, configured)
+    return Plan(route.providers, len(route.providers) == 1, (), route.after_failure, route.attempts, allow)
+
+
+def rule_of(problems: Sequence[Problem]) -> str:
+    """Name the rule by which problems take a vendor out of a route."""
+    return "capability" if any(one.error is UnsupportedFeature for one in problems) else problems[0].field
+
+
 def choose(named: str | None, configured: Collection[str]) -> str:
     """Give the vendor that a call goes through: the one named, or the only one there is.
 
@@ -42,14 +106,21 @@ def choose(named: str | None, configured: Collection[str]) -> str:
             f"the provider {named!r} is not configured; configured: {names}", provider=named
         )
     if named is None and len(configured) != 1:
-        raise ConfigurationError(f"say through which vendor: provider=…; configured: {names}")
+        raise ConfigurationError(f"say through which vendor: provider=… or a route=…; configured: {names}")
     return named or next(iter(configured))
 
 
 def order(
-    provider: Provider[Any], request: CallRequest, contact: Contact | None, scripts: ScriptMap
+    provider: Provider[Any],
+    request: CallRequest,
+    contact: Contact | None,
+    scripts: ScriptMap,
+    links: Mapping[str, str] = MappingProxyType({}),
 ) -> tuple[Order, list[Problem]]:
-    """Give a vendor's order for a request, without its key, and all that keeps it from going out."""
+    """Give a vendor's order for a request, without its key, and all that keeps it from going out.
+
+    `links` are the vendors' ids of the contact, where callhub's own book knows them.
+    """
     target = scripts.find(request.script, provider.name) if isinstance(request.script, str) else None
     given = intake.variables(request.variables) if isinstance(request.variables, dict) else {}
     found: list[Problem] = [target] if isinstance(target, Problem) else []
@@ -63,7 +134,7 @@ def order(
         script=target.id if isinstance(target, Target) else None,
         variables=given,
         contact=contact,
-        contact_id=vendor_id(contact.id, provider.name) if contact else None,
+        contact_id=(vendor_id(contact.id, provider.name) if contact else None) or links.get(provider.name),
         first_message=request.first_message,
         scheduled_at=request.scheduled_at,
         from_number=request.from_number,

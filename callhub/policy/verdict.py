@@ -33,6 +33,8 @@ class Verdict(StrEnum):
     MAYBE = "maybe"
 
 
+PROVEN_NO = frozenset({Verdict.REFUSED, Verdict.UNREACHABLE})
+
 FAULTS: Mapping[Fault, Verdict] = {
     Fault.CLOSED: Verdict.UNREACHABLE,
     Fault.UNSENT: Verdict.UNREACHABLE,
@@ -75,6 +77,16 @@ ADVICE: Mapping[type[errors.CallhubError], str] = {
 def refusal(provider: Provider[Any], status: int, code: str | None) -> type[errors.Refused] | None:
     """Find the refusal that the plugin's table lists for this answer; None where it lists none."""
     return provider.refusals.get((status, code)) or provider.refusals.get((status, None))
+
+
+def about_person(provider: Provider[Any], error: errors.CallhubError) -> bool:
+    """Tell whether a refusal is about the person or the number, so that any vendor would say the same."""
+    fields = getattr(error, "fields", {})
+    return (
+        isinstance(error, errors.Suppressed)
+        or error.code in provider.about_person
+        or not provider.person_fields.isdisjoint(fields)
+    )
 
 
 def transient(kind: type[errors.CallhubError]) -> bool:

@@ -70,6 +70,8 @@ class Provider(ABC, Generic[S]):
         refusals: answers that prove that nothing was done, by HTTP status and vendor code
             (None: whatever the code). Any other answer to a request that dials is *maybe*.
         about_person: those vendor codes of a refusal that would be the same at any vendor.
+        person_fields: the vendor's names of the number to dial; a refusal that blames one of them would
+            be the same at any vendor, too.
         operations: the vendor's own operations beside the ones below; none of them may dial.
         page_limit: the longest page that the vendor gives; None where it has no pages.
     """
@@ -82,6 +84,7 @@ class Provider(ABC, Generic[S]):
     statuses: ClassVar[Mapping[str, CallStatus]]
     refusals: ClassVar[Mapping[tuple[int, str | None], type[Refused]]]
     about_person: ClassVar[frozenset[str]] = frozenset()
+    person_fields: ClassVar[frozenset[str]] = frozenset()
     operations: ClassVar[tuple[str, ...]] = ()
     page_limit: ClassVar[int | None] = None
 
@@ -111,6 +114,13 @@ class Provider(ABC, Generic[S]):
 
     def rate_limit(self, response: Response) -> RateLimit | None:
         """Read what an answer says about the vendor's limit; None where it says nothing."""
+        return None
+
+    def reference(self, call: Call) -> str | None:
+        """Give the idempotency key that a call of this vendor's carries; None where it carries none.
+
+        A look-up knows a call for certain by it.
+        """
         return None
 
     @abstractmethod

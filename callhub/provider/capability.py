@@ -27,6 +27,7 @@ class Feature(StrEnum):
     GET = "read a call"
     LIST = "list calls"
     PAGES = "list in pages"
+    COMPLETE_LIST = "list that holds every call"
     CANCEL = "cancel a call"
     SCHEDULE = "schedule a call"
     SCRIPT = "call script"

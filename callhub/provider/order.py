@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
+import msgspec
+
 from callhub.errors import ConfigurationError, InvalidRequest, UnsupportedFeature
+from callhub.model.contact import Contact
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-    from datetime import datetime
+    from collections.abc import Sequence
 
-    from callhub.model.contact import Contact
     from callhub.model.lifecycle import CallStatus
 
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True, repr=False)
-class Order:
+class Order(msgspec.Struct, frozen=True, omit_defaults=True):
     """One call to place through one vendor.
 
     Attributes:
@@ -35,14 +36,17 @@ class Order:
     to: str
     idempotency_key: str
     script: str | None = None
-    variables: Mapping[str, str] = field(default_factory=dict)
+    variables: dict[str, str] = {}
     contact: Contact | None = None
     contact_id: str | None = None
     first_message: str | None = None
     scheduled_at: datetime | None = None
     from_number: str | None = None
     record: bool | None = None
-    extras: Mapping[str, Any] = field(default_factory=dict)
+    extras: dict[str, Any] = {}
+
+    def __repr__(self) -> str:
+        return "<Order>"
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,19 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from callhub.errors import ConfigurationError
-from callhub.flows.effects import Effect, Jitter, LedgerOp, NewId, Now, Send, Sleep, Steps, Tell, Ticks
+from callhub.flows.effects import (
+    Consult,
+    Effect,
+    Jitter,
+    LedgerOp,
+    NewId,
+    Now,
+    Send,
+    Sleep,
+    Steps,
+    Tell,
+    Ticks,
+)
 from callhub.runtime.clock import jitter, new_id
 
 if TYPE_CHECKING:
@@ -31,6 +43,7 @@ class Runner:
             Send: lambda it: transport.send(it.provider, it.request, it.timeout),
             Sleep: lambda it: clock.sleep(it.seconds),
             Tell: lambda it: it.listener(it.call),
+            Consult: lambda it: it.check(it.call),
             **_instant(clock),
         }
 
@@ -72,6 +85,7 @@ class AsyncRunner:
             Send: lambda it: transport.send(it.provider, it.request, it.timeout),
             Sleep: lambda it: clock.sleep_async(it.seconds),
             Tell: _tell,
+            Consult: _consult,
         }
 
     async def run(self, steps: Steps[T]) -> T:
@@ -138,7 +152,13 @@ def _instant(clock: Clock) -> dict[type[Effect[Any]], Callable[[Any], Any]]:
     }
 
 
-async def _tell(effect: Tell) -> None:
-    answer = effect.listener(effect.call)
-    if inspect.isawaitable(answer):
-        await answer
+async def _tell(effect: Tell) -> object:
+    return await _awaited(effect.listener(effect.call))
+
+
+async def _consult(effect: Consult) -> object:
+    return await _awaited(effect.check(effect.call))
+
+
+async def _awaited(answer: object) -> object:
+    return (await answer) if inspect.isawaitable(answer) else answer

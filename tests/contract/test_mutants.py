@@ -72,13 +72,13 @@ class ReadingDials(ErzyCall):
 
 class DropsTheFirstMessage(ErzyCall):
     def create_call(self, order: Order) -> Flow[Call]:
-        return super().create_call(replace(order, first_message=None))
+        return super().create_call(msgspec.structs.replace(order, first_message=None))
 
 
 class DropsTheEmail(AICaller):
     def create_call(self, order: Order) -> Flow[Call]:
         contact = msgspec.structs.replace(order.contact, email=None) if order.contact else None
-        return super().create_call(replace(order, contact=contact))
+        return super().create_call(msgspec.structs.replace(order, contact=contact))
 
 
 class ForgetsTheKey(ErzyCall):
@@ -92,7 +92,9 @@ class KeyOfTheAttempt(ErzyCall):
 
     def create_call(self, order: Order) -> Flow[Call]:
         type(self).attempts += 1
-        return super().create_call(replace(order, idempotency_key=f"{order.idempotency_key}-{self.attempts}"))
+        return super().create_call(
+            msgspec.structs.replace(order, idempotency_key=f"{order.idempotency_key}-{self.attempts}")
+        )
 
 
 class ClaimsToBeRepeatable(AICaller):
@@ -263,7 +265,7 @@ class KnowsNoHaste(AICaller):
 
 class LetsExtrasThrough(AICaller):
     def check(self, order: Order) -> tuple[Problem, ...]:
-        return super().check(replace(order, extras={}))
+        return super().check(msgspec.structs.replace(order, extras={}))
 
 
 class UndescribedSettings(AICallerSettings):

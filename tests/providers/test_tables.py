@@ -11,7 +11,8 @@ import pytest
 from callhub import AsyncHub, Contact, Hub, Refused, UnsupportedFeature
 from callhub.config import HubSettings
 from callhub.flows.context import Context, Link
-from callhub.flows.effects import Claim, History, Send
+from callhub.flows.effects import Send
+from callhub.flows.operations import Claim, History
 from callhub.model.call import Call
 from callhub.policy.routing import NEEDS
 from callhub.provider.base import Provider

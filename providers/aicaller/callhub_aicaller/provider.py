@@ -39,6 +39,12 @@ class AICallerSettings(Settings):
         default=False,
         description="Read the transcript of an ended call too; not documented.",
     )
+    reference_variable: str | None = Field(
+        None,
+        min_length=1,
+        description="A prompt variable to carry callhub's key, by which a look-up knows a call for certain. "
+        "Off by default: what templates do with a variable that they don't know is not documented.",
+    )
 
 
 class AICaller(Provider[AICallerSettings]):
@@ -89,6 +95,12 @@ class AICaller(Provider[AICallerSettings]):
             )
         return tuple(problems)
 
+    def reference(self, call: Call) -> str | None:
+        """Read callhub's key from the variable that is configured for it."""
+        name = self.settings.reference_variable
+        found = call.variables.get(name) if name is not None else None
+        return found if isinstance(found, str) else None
+
     def create_call(self, order: Order) -> Flow[Call]:
         """Place a call. It is not idempotent: the request must go out once."""
         response = yield Request("POST", path(*CALLS), to_json(self._body(order)), dials=True)
@@ -136,6 +148,9 @@ class AICaller(Provider[AICallerSettings]):
     def _body(self, order: Order) -> dict[str, Any]:
         contact = order.contact
         own_number = order.from_number is None
+        variables, reference = dict(order.variables), self.settings.reference_variable
+        if reference is not None:
+            variables[reference] = order.idempotency_key
         body = {
             "teamId": self.settings.team_id,
             "phoneNumberId": self.settings.phone_number_id if own_number else None,
@@ -144,7 +159,7 @@ class AICaller(Provider[AICallerSettings]):
             "fromPhoneNumber": order.from_number,
             "toPhoneNumber": order.to,
             "toEmailAddress": contact.email if contact else None,
-            "promptVariableValues": [{"key": key, "value": value} for key, value in order.variables.items()],
+            "promptVariableValues": [{"key": key, "value": value} for key, value in variables.items()],
             "record": order.record,
             "callDelayedUntil": utc_milliseconds(order.scheduled_at),
         }

@@ -67,6 +67,9 @@ CAPABILITIES: Mapping[Feature, Capability] = {
     Feature.GET: native(),
     Feature.LIST: native("order and length are not documented"),
     Feature.PAGES: missing("The documented list has no pages; all of it is read at once."),
+    Feature.COMPLETE_LIST: missing(
+        "How much the list holds is not documented, so that a call can be found there but never ruled out."
+    ),
     Feature.CANCEL: missing(
         "No such operation is documented; submit a scheduled call shortly before its time."
     ),

@@ -56,6 +56,7 @@ class ErzyCall(Provider[ErzyCallSettings]):
     statuses = tables.STATUSES
     refusals = tables.REFUSALS
     about_person = frozenset({"CONTACT_OPTED_OUT"})
+    person_fields = frozenset({"to", "phone"})  # the documented sample blames `phone`
     operations: ClassVar[tuple[str, ...]] = (
         "list_inbound_assistants",
         "get_inbound_assistant",

@@ -67,6 +67,7 @@ CAPABILITIES: Mapping[Feature, Capability] = {
     Feature.GET: native(),
     Feature.LIST: native(),
     Feature.PAGES: native("up to 100 calls a page"),
+    Feature.COMPLETE_LIST: native("page by page, until hasMore says that there is no more"),
     Feature.CANCEL: native("while new or scheduled"),
     Feature.SCHEDULE: native(),
     Feature.SCRIPT: native("a case"),

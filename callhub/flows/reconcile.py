@@ -1,0 +1,367 @@
+"""Find out what came of a request that may have rung a phone, without ringing it again.
+
+Two ways, by what the vendor documents:
+
+1. **The same request again**, to the byte and under the same key, where the vendor carries out a key
+   once. It counts as a dial: every guard is asked, the lease must be free, the account the same, and
+   the first attempt young enough that the vendor still knows the key.
+2. **A look-up** in what the vendor lists. It may find the call. That it finds none is proof only
+   where the list is complete, and late enough that nothing can be under way any more.
+
+Whatever else an answer says (a refusal, too) proves nothing: the first request may have rung.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
+
+from callhub.errors import (
+    CallhubError,
+    InvalidState,
+    LedgerError,
+    OutcomeUnknown,
+    RateLimited,
+    Suppressed,
+    Unreachable,
+)
+from callhub.flows.attempt import (
+    LEASE_MARGIN,
+    account_of,
+    after,
+    consent,
+    judge,
+    overdue,
+    time_left,
+    up_to_dial,
+)
+from callhub.flows.effects import Now, Sleep, Steps, Ticks, ask
+from callhub.flows.exchange import PATIENCE, keep_pace, perform, send, wait_to_retry
+from callhub.flows.observe import get, needed
+from callhub.flows.operations import (
+    Bound,
+    Denial,
+    FindById,
+    FindDoubt,
+    LeaveToPerson,
+    Retake,
+    Settle,
+    Unsettled,
+)
+from callhub.model.call import Attempt, Call, as_of
+from callhub.policy import lookup, retry
+from callhub.policy.verdict import Verdict
+from callhub.provider.capability import Feature
+from callhub.provider.order import CallFilter
+
+if TYPE_CHECKING:
+    from callhub.flows.context import Context, Link
+    from callhub.flows.operations import Doubt, Record
+    from callhub.provider.base import Flow
+    from callhub.provider.http import Request
+    from callhub.provider.order import Order
+
+PAGE = 100
+BATCH = 100  # calls in doubt that are read from the ledger at a time
+TIME_FOR_ONE = 60.0
+
+
+@dataclass(slots=True)
+class Recovery:
+    """What became of the calls in doubt.
+
+    Attributes:
+        placed: calls that turned out to be placed.
+        not_placed: calls that the vendor provably doesn't have; the same key dials again.
+        in_doubt: calls that can't be settled yet; run it again later.
+        needs_person: calls that only a person can settle, by ``callhub resolve``.
+        problems: why a call couldn't be settled, by its id.
+    """
+
+    placed: list[Call] = field(default_factory=list)
+    not_placed: list[Call] = field(default_factory=list)
+    in_doubt: list[Call] = field(default_factory=list)
+    needs_person: list[Call] = field(default_factory=list)
+    problems: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class _Case:
+    """One attempt in doubt, with all that settling it needs."""
+
+    context: Context
+    link: Link
+    call: Call
+    doubt: Doubt
+    order: Order
+    deadline: float
+
+
+def reconcile(context: Context, call_id: str, timeout: float) -> Steps[Call]:
+    """Settle a call in doubt where that can be done, and return it as it stands then.
+
+    Raises:
+        OutcomeUnknown: it is still in doubt, or being placed right now; `call` says whether a person
+            is needed.
+        NotFound: the ledger has no such call.
+    """
+    record = yield from needed(call_id)
+    if not record.doubtful:
+        return (yield from get(context, call_id))
+    deadline = (yield from ask(Ticks())) + timeout
+    record, why = yield from settle(context, record, deadline)
+    if record.doubtful:
+        raise doubt_error(record, why)
+    return record.call
+
+
+def recover(context: Context) -> Steps[Recovery]:
+    """Settle every call in doubt that nobody is placing."""
+    report, after_id = Recovery(), ""
+    while True:
+        ids = yield from ask(Unsettled(after_id, BATCH))
+        for call_id in ids:
+            yield from _recover_one(context, call_id, report)
+        if len(ids) < BATCH:
+            return report
+        after_id = ids[-1]
+
+
+def settle(context: Context, record: Record, deadline: float) -> Steps[tuple[Record, str]]:
+    """Settle every attempt in doubt of an intent; give it as it stands then, and why not where it isn't."""
+    why = ""
+    for ordinal in record.doubtful:
+        provider = record.call.attempts[ordinal - 1].provider
+        why = yield from _settle_one(context, record.call, ordinal, provider, deadline)
+    found = yield from ask(FindById(record.call.id))
+    return found or record, why
+
+
+def doubt_error(record: Record, why: str = "") -> OutcomeUnknown:
+    """Make the error for a call that stays in doubt."""
+    call = record.call
+    state = "is in doubt: it was not dialled again"
+    if record.leased:
+        state = "is being placed right now: it was not dialled again"
+    elif call.needs_person:
+        state = f"needs a person: find out whether it was placed, then `callhub resolve {call.id}`"
+    said = f"the call {state}" + (f" ({why})" if why else "")
+    return OutcomeUnknown(said, provider=call.provider, call=call)
+
+
+def _recover_one(context: Context, call_id: str, report: Recovery) -> Steps[None]:
+    record = yield from ask(FindById(call_id))
+    if record is None:
+        return
+    deadline = (yield from ask(Ticks())) + TIME_FOR_ONE
+    try:
+        record, why = yield from settle(context, record, deadline)
+    except LedgerError:
+        raise
+    except CallhubError as error:
+        why = str(error)
+    call = record.call
+    if not record.doubtful:
+        (report.not_placed if record.free else report.placed).append(call)
+        return
+    (report.needs_person if call.needs_person else report.in_doubt).append(call)
+    if why:
+        report.problems[call.id] = why
+
+
+def _settle_one(context: Context, call: Call, ordinal: int, provider: str, deadline: float) -> Steps[str]:
+    """Settle one attempt, or say why it can't be settled."""
+    link = context.links.get(provider)
+    if link is None:
+        return f"{provider} is not configured here"
+    doubt = yield from ask(FindDoubt(call.id, ordinal, account_of(link)))
+    if doubt is None:
+        return ""
+    if doubt.leased:
+        return "somebody may still be placing it"
+    if not doubt.account_matches:
+        return f"it was sent to another account or address of {link.provider.title}"
+    if doubt.order is None:
+        yield from _leave(call, "what was asked of the vendor is not kept any more")
+        return "what was asked of the vendor is not kept any more"
+    case = _Case(context, link, call, doubt, doubt.order, deadline)
+    if link.provider.supports(Feature.IDEMPOTENT_CREATE) and (yield from _send_again(case)):
+        return ""
+    return (yield from _look_up(case))
+
+
+# 1. the same request again
+
+
+def _send_again(case: _Case) -> Steps[bool]:
+    """Send the stored request again until it is answered, as long as that may be done; tell if it settled."""
+    try:
+        yield from consent(case.context, case.call)
+    except Suppressed:
+        return False
+    tried = 0
+    while True:
+        answer = yield from _once_more(case)
+        if not isinstance(answer, OutcomeUnknown | Unreachable | RateLimited):
+            return answer is None
+        tried += 1
+        if not (yield from wait_to_retry(answer, tried, case.deadline)):
+            return False
+
+
+def _once_more(case: _Case) -> Steps[CallhubError | Denial | None]:
+    """Send the stored request once more; None where that settled it."""
+    context, link, order = case.context, case.link, case.order
+    try:
+        yield from keep_pace(link, case.deadline)
+        flow = link.provider.create_call(order)
+        yield from up_to_dial(link, flow, case.deadline)
+        ticks = yield from ask(Ticks())
+        lease = time_left(link, case.deadline - ticks) + LEASE_MARGIN
+    except LedgerError:
+        raise
+    except CallhubError as error:
+        return error
+    now = yield from ask(Now())
+    account, window = account_of(link), context.idempotency_window
+    taken = yield from ask(
+        Retake(case.call.id, case.doubt.ordinal, account, now, window, lease, context.guards)
+    )
+    if isinstance(taken, Denial):
+        return taken
+    if (yield from overdue(ticks + lease, now, lease)):
+        return InvalidState("the lease ran out before it was sent again", dialed="maybe", call=case.call)
+    return (yield from _answered(case, flow, taken))
+
+
+def _answered(case: _Case, flow: Flow[Call], request: Request) -> Steps[CallhubError | None]:
+    left = case.deadline - (yield from ask(Ticks()))
+    try:
+        answer = yield from send(case.link, request, max(0.001, left))
+    except GeneratorExit:
+        raise
+    except BaseException:
+        yield from _stays(case, "callhub was interrupted while the request was under way again")
+        raise
+    settled = yield from judge(case.link, flow, answer, case.deadline)
+    if isinstance(settled, CallhubError):
+        yield from _stays(case, f"sent again: {settled}", opted_out=isinstance(settled, Suppressed))
+        return settled
+    yield from _end(case, Verdict.ACCEPTED, "accepted when the same request was sent again", settled)
+    return None
+
+
+# 2. the look-up
+
+
+def _look_up(case: _Case) -> Steps[str]:
+    """Look for the call in what the vendor lists, and settle it where that proves anything."""
+    provider = case.link.provider
+    if not provider.supports(Feature.LIST):
+        why = f"{provider.title} can neither be asked again nor lists its calls"
+        yield from _leave(case.call, why)
+        return why
+    early = yield from _too_early(case)
+    if early:
+        return early
+    try:
+        listed = yield from _listed(case)
+    except LedgerError:
+        raise
+    except CallhubError as error:
+        return f"the look-up failed: {error}"
+    found = yield from _judged(case, listed)
+    if found.call is not None:
+        yield from _end(case, Verdict.ACCEPTED, "found by a look-up at the vendor", found.call)
+        return ""
+    if found.unclear or not provider.supports(Feature.COMPLETE_LIST):
+        why = found.unclear or f"a look-up found nothing, and {provider.title}'s list may be incomplete"
+        yield from _leave(case.call, why)
+        return why
+    return (yield from _absent(case))
+
+
+def _too_early(case: _Case) -> Steps[str]:
+    """Wait until the vendor's list can show the call; say so where there is no time for that."""
+    wait = case.context.settling - case.doubt.age
+    if wait <= 0:
+        return ""
+    if (yield from ask(Ticks())) + wait > case.deadline:
+        return f"too early for a look-up: try again in {wait:.0f} s"
+    yield from ask(Sleep(wait))
+    return ""
+
+
+def _listed(case: _Case) -> Steps[list[Call]]:
+    """Read every page that could hold the call; without a time filter, whose meaning isn't documented."""
+    provider = case.link.provider
+    where = CallFilter(contact_id=case.order.contact_id, script=case.order.script)
+    calls: list[Call] = []
+    cursor: str | None = None
+    while True:
+        left = case.deadline - (yield from ask(Ticks()))
+        flow = provider.list_calls(where, cursor, min(PAGE, provider.page_limit or PAGE))
+        page = yield from perform(case.link, flow, min(max(left, 1.0), PATIENCE))
+        calls += page.items
+        if page.cursor is None:
+            return calls
+        cursor = page.cursor
+        if (yield from ask(Ticks())) >= case.deadline:
+            raise OutcomeUnknown("the list is longer than there was time to read")
+
+
+def _judged(case: _Case, listed: list[Call]) -> Steps[lookup.Finding]:
+    provider, doubt, order = case.link.provider, case.doubt, case.order
+    ids = tuple(call.provider_call_id for call in listed if call.to == order.to and call.provider_call_id)
+    taken = (yield from ask(Bound(provider.name, ids, case.call.id))) if ids else frozenset()
+    free = [call for call in listed if call.provider_call_id not in taken]
+    referring = [call for call in free if provider.reference(call) == order.idempotency_key]
+    if referring:
+        several = "several calls at the vendor carry its reference"
+        return lookup.Finding(referring[0]) if len(referring) == 1 else lookup.Finding(unclear=several)
+    free = [call for call in free if provider.reference(call) is None]
+    sent = (doubt.started_at, doubt.until)
+    now = yield from ask(Now())
+    skew = (retry.date(case.link.date) or now) - now
+    sought = lookup.Sought.of(provider.name, order, sent, skew, doubt.rivals)
+    return lookup.find(sought, free)
+
+
+def _absent(case: _Case) -> Steps[str]:
+    """Take a complete look-up that found nothing for a no, once nothing can be under way any more."""
+    now = yield from ask(Now())
+    window = timedelta(seconds=case.context.idempotency_window)
+    if now - case.doubt.last_dial < window or case.doubt.age < window.total_seconds():
+        return "a look-up found nothing yet; it counts once the vendor can't be at work on it any more"
+    yield from _end(case, Verdict.REFUSED, "a complete look-up shows that the vendor doesn't have it", None)
+    return ""
+
+
+# what is written down
+
+
+def _end(case: _Case, ended: Verdict, reason: str, news: Call | None) -> Steps[None]:
+    now = yield from ask(Now())
+    attempts = list(case.call.attempts)
+    at = case.doubt.ordinal - 1
+    old = attempts[at]
+    attempts[at] = Attempt(
+        provider=old.provider, started_at=old.started_at, finished_at=now, verdict=ended, reason=reason
+    )
+    call = replace(case.call, attempts=tuple(attempts), needs_person=False)
+    if case.doubt.ordinal == len(attempts):  # a call shows its latest attempt
+        call = as_of(after(call, news), now)
+    yield from ask(Settle(call, case.doubt.ordinal, ended, reason, now, proof=True, said=("settled", reason)))
+
+
+def _stays(case: _Case, reason: str, *, opted_out: bool = False) -> Steps[None]:
+    now = yield from ask(Now())
+    yield from ask(Settle(case.call, case.doubt.ordinal, Verdict.MAYBE, reason, now, opted_out=opted_out))
+
+
+def _leave(call: Call, why: str) -> Steps[None]:
+    now = yield from ask(Now())
+    yield from ask(LeaveToPerson(call.id, now, why))

@@ -1,0 +1,78 @@
+"""Read CSV files, whole or not at all: what can't be read is named by its line."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from callhub.errors import InvalidRequest
+from callhub.policy.numbers import readable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+NUMBER_HEADS = ("number", "phone")
+MOST_NAMED = 20  # broken lines; the rest is counted
+
+
+def numbers_of(path: str | Path) -> list[tuple[str, str | None]]:
+    """Read numbers and reasons from a CSV file, with or without a line of headings.
+
+    Raises:
+        InvalidRequest: the file or a line of it can't be read; every such line is named.
+    """
+    rows = list(_rows(Path(path)))
+    number_at, reason_at = _columns(rows[0][1] if rows else [])
+    if rows and number_at is not None:
+        rows = rows[1:]
+    found, faults = [], {}
+    for line, row in rows:
+        number = readable(_cell(row, number_at or 0))
+        if number is None:
+            faults[f"line {line}"] = "holds no number with its country code"
+        else:
+            found.append((number, _cell(row, reason_at) or None))
+    refuse(path, faults)
+    return found
+
+
+def refuse(path: str | Path, faults: dict[str, str]) -> None:
+    """Raise one error for everything that is wrong with a file; do nothing where nothing is.
+
+    Raises:
+        InvalidRequest: `fields` names every line.
+    """
+    if not faults:
+        return
+    named = "; ".join(f"{line} {fault}" for line, fault in list(faults.items())[:MOST_NAMED])
+    more = f"; and {len(faults) - MOST_NAMED} more" if len(faults) > MOST_NAMED else ""
+    raise InvalidRequest(f"{Path(path).name}: {named}{more}; nothing was read in", fields=faults)
+
+
+def _rows(path: Path) -> Iterator[tuple[int, list[str]]]:
+    """Give every line that isn't empty, with its number."""
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            reader = csv.reader(file, strict=True)
+            for row in reader:
+                if any(cell.strip() for cell in row):
+                    yield reader.line_num, row
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        raise InvalidRequest(f"{path.name} can't be read: {reason}", fields={"path": reason}) from None
+    except (csv.Error, UnicodeDecodeError) as error:
+        reason = f"it is no CSV file in UTF-8 ({type(error).__name__})"
+        raise InvalidRequest(f"{path.name} can't be read: {reason}", fields={"path": reason}) from None
+
+
+def _columns(head: Sequence[str]) -> tuple[int | None, int | None]:
+    names = [cell.strip().lower() for cell in head]
+    number = next((names.index(name) for name in NUMBER_HEADS if name in names), None)
+    if number is None:
+        return None, 1 if len(names) > 1 else None
+    return number, names.index("reason") if "reason" in names else None
+
+
+def _cell(row: Sequence[str], at: int | None) -> str:
+    return row[at].strip() if at is not None and at < len(row) else ""

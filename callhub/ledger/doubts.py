@@ -1,0 +1,98 @@
+"""Attempts of which nobody knows what came: find them, take them over, leave them to a person."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from msgspec.structs import replace
+
+from callhub.flows import operations as ops
+from callhub.ledger import checks, records
+from callhub.ledger import statements as sql
+from callhub.ledger.placing import remember
+
+if TYPE_CHECKING:
+    from callhub.ledger.identity import Identity
+    from callhub.ledger.session import Session, Statement
+    from callhub.provider.http import Request
+
+SPREAD = 900.0  # seconds between two claims beyond which one call at a vendor can't fit both
+
+
+def find(session: Session, identity: Identity, wanted: ops.FindDoubt) -> ops.Doubt | None:
+    """Give what a look-up needs to know of an attempt in doubt."""
+    row = _row(session, sql.DOUBT, wanted.call_id, wanted.ordinal)
+    if row is None:
+        return None
+    asked = {"person": row["person"], "provider": row["provider"], "of": wanted.call_id}
+    near = {"from": row["claimed_at"] - SPREAD, "until": row["claimed_at"] + SPREAD}
+    rivals = [records.order(stored) for (stored,) in session.all(sql.RIVALS, asked | near)]
+    ended = row["finished_at"] if row["finished_at"] is not None else row["lease_until"]
+    return ops.Doubt(
+        ordinal=wanted.ordinal,
+        provider=row["provider"],
+        order=records.order(row["vendor_order"]),
+        account_matches=row["account"] == identity.digest(wanted.account),
+        started_at=records.moment(row["started_at"]),
+        until=records.moment(max(ended, row["started_at"])),
+        last_dial=records.moment(row["dialled_at"]),
+        age=row["now"] - row["claimed_at"],
+        leased=row["lease_until"] > row["now"],
+        rivals=tuple(rivals),
+    )
+
+
+def bound(session: Session, _identity: Identity, wanted: ops.Bound) -> frozenset[str]:
+    """Tell which ids of a vendor's belong to another intent."""
+    asked = {"provider": wanted.provider, "vendor_ids": list(wanted.vendor_ids), "of": wanted.call_id}
+    return frozenset(row[0] for row in session.select(sql.BOUND_ELSEWHERE, asked))
+
+
+def unsettled(session: Session, _identity: Identity, wanted: ops.Unsettled) -> tuple[str, ...]:
+    """Give ids of calls in doubt that nobody is placing."""
+    rows = session.all(sql.UNSETTLED, {"after": wanted.after, "limit": wanted.limit})
+    return tuple(row[0] for row in rows)
+
+
+def retake(session: Session, identity: Identity, wanted: ops.Retake) -> Request | ops.Denial:
+    """Take an attempt in doubt over, and give its request as it was stored: a dial like any other."""
+    row = _row(session, sql.DOUBT_TO_RETAKE, wanted.call_id, wanted.ordinal)
+    denied = _denied(identity, wanted, row)
+    if row is None or denied is not None:
+        return denied or ops.Denial(ops.Rule.SETTLED)
+    session.lock(row["person"])
+    found = records.one(session, sql.BY_ID, {"id": wanted.call_id})
+    at = wanted.at.timestamp()
+    checks.suppression(session, identity, (found and found.call.to) or "")
+    checks.pace(session, row["person"], wanted.guards, at, ("", 0))
+    place: dict[str, Any] = {"of": wanted.call_id, "at": wanted.ordinal}
+    session.run(sql.RETAKE, place | {"dialled_at": at, "lease": wanted.lease})
+    if found is not None:
+        remember(session, found.call, wanted.at, "sent again", "the stored request, under the same key")
+    return records.request(row)
+
+
+def leave_to_person(session: Session, _identity: Identity, given: ops.LeaveToPerson) -> None:
+    """Mark a call as one that only a person can settle."""
+    record = records.one(session, sql.BY_ID_TO_CHANGE, {"id": given.call_id})
+    if record is None or not record.doubtful or record.call.needs_person:
+        return
+    call = replace(record.call, needs_person=True)
+    session.run(sql.SET_STATE, {"of": call.id} | records.state(call))
+    remember(session, call, given.at, "needs a person", given.reason)
+
+
+def _denied(identity: Identity, wanted: ops.Retake, row: dict[str, Any] | None) -> ops.Denial | None:
+    if row is None:
+        return ops.Denial(ops.Rule.SETTLED)
+    age = max(row["now"] - row["claimed_at"], wanted.at.timestamp() - row["started_at"])
+    if row["lease_until"] > row["now"]:
+        return ops.Denial(ops.Rule.LEASED, row["lease_until"] - row["now"])
+    if row["account"] != identity.digest(wanted.account):
+        return ops.Denial(ops.Rule.ACCOUNT)
+    return ops.Denial(ops.Rule.LATE) if age >= wanted.window else None
+
+
+def _row(session: Session, query: Statement, call_id: str, ordinal: int) -> dict[str, Any] | None:
+    found = session.first(query, {"of": call_id, "at": ordinal})
+    return None if found is None else dict(zip((*sql.DOUBT_COLUMNS, "now"), found, strict=True))

@@ -1,0 +1,152 @@
+"""Write attempts down: before they are made, as they end, and as vendors tell of them later."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from callhub.flows import operations as ops
+from callhub.ledger import checks, records
+from callhub.ledger import statements as sql
+from callhub.model.call import Call, merged
+from callhub.model.lifecycle import CallOutcome, CallStatus
+from callhub.policy import cooling
+from callhub.policy.verdict import Verdict
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from callhub.ledger.identity import Identity
+    from callhub.ledger.session import Session
+
+
+def claim(session: Session, identity: Identity, claim: ops.Claim) -> ops.Claimed:
+    """Insert the attempt, and the intent with the first one; nothing is written where a rule forbids it."""
+    call = claim.call
+    person = identity.person(call.to or "")
+    session.lock(person)
+    _insert(session, identity, claim, person)
+    if claim.ordinal > 1:
+        _continue(session, claim)
+    number = call.to or ""
+    checks.suppression(session, identity, number)
+    checks.pace(session, person, claim.guards, claim.started_at.timestamp(), (call.id, claim.ordinal))
+    if not claim.cooling:
+        return ops.Claimed()
+    return ops.Claimed(ailing=checks.health(session, identity, claim))
+
+
+def _insert(session: Session, identity: Identity, claim: ops.Claim, person: str) -> None:
+    call, request = claim.call, claim.request
+    if claim.ordinal == 1:
+        intent = records.state(call) | {
+            "id": call.id,
+            "key": call.idempotency_key,
+            "document": claim.document,
+            "to_number": call.to,
+            "person": person,
+            "created_at": call.created_at.timestamp() if call.created_at else 0.0,
+            "plan": claim.plan,
+        }
+        if session.first(sql.ADD_INTENT, intent) is None:
+            raise checks.Denied(ops.Denial(ops.Rule.TAKEN))
+    at = claim.started_at.timestamp()
+    attempt = {
+        "intent": call.id,
+        "ordinal": claim.ordinal,
+        "person": person,
+        "provider": claim.provider,
+        "account": identity.digest(claim.account),
+        "method": request.method,
+        "path": request.path,
+        "headers": records.text(request.headers),
+        "body": request.body,
+        "vendor_order": records.text(claim.order),
+        "started_at": at,
+        "dialled_at": at,
+        "lease": claim.lease,
+    }
+    if session.first(sql.ADD_ATTEMPT, attempt) is None:
+        raise checks.Denied(ops.Denial(ops.Rule.TAKEN))
+
+
+def _continue(session: Session, claim: ops.Claim) -> None:
+    """Go on with an intent, all of whose attempts are a proven no, unless the caller takes the risk."""
+    place = {"of": claim.call.id, "at": claim.ordinal}
+    if not claim.risky and session.first(sql.EARLIER_THAT_MAY_HAVE_RUNG, place) is not None:
+        raise checks.Denied(ops.Denial(ops.Rule.TAKEN))
+    session.run(sql.SET_STATE, {"of": claim.call.id} | records.state(claim.call))
+    session.run(sql.SET_PLAN, {"of": claim.call.id, "plan": claim.plan})
+
+
+def settle(session: Session, identity: Identity, end: ops.Settle) -> bool:
+    """Write down how an attempt ended; a *maybe* gives way to proof alone."""
+    call, at = end.call, end.finished_at.timestamp()
+    proof = end.proof or end.verdict in (Verdict.ACCEPTED, Verdict.MAYBE)  # a maybe may stay one
+    asked: dict[str, Any] = {"of": call.id, "at": end.ordinal, "verdict": str(end.verdict)}
+    asked |= {"reason": end.reason, "finished_at": at, "proof": int(proof)}
+    if end.said is not None:
+        remember(session, call, end.finished_at, *end.said)
+    if session.first(sql.END_ATTEMPT, asked) is None:
+        return False
+    session.run(sql.SET_STATE, {"of": call.id} | records.state(call))
+    if end.renews:
+        session.run(sql.RENEW_KEY, {"of": call.id})
+    if call.provider_call_id is not None:
+        bound = {"provider": call.provider, "provider_call_id": call.provider_call_id}
+        session.run(sql.BIND_CALL, bound | {"intent": call.id, "ordinal": end.ordinal})
+    if end.opted_out or call.outcome is CallOutcome.OPTED_OUT:
+        _opted_out(session, identity, call, end.finished_at)
+    if end.ailing is not None:
+        _note_health(session, identity, end.ailing, call.provider or "", at)
+    return True
+
+
+def release(session: Session, _identity: Identity, given: ops.Release) -> bool:
+    """Take a failed call's attempt for a no: the caller's route trusts its vendor that far."""
+    record = records.one(session, sql.BY_ID_TO_CHANGE, {"id": given.call_id})
+    if record is None or record.call.status is not CallStatus.FAILED:
+        return False
+    place = {"of": given.call_id, "at": given.ordinal, "reason": given.reason}
+    if session.first(sql.RELEASE_ATTEMPT, place) is None:
+        return False
+    session.run(sql.RENEW_KEY, {"of": given.call_id})
+    return True
+
+
+def observe(session: Session, identity: Identity, seen: ops.Observe) -> None:
+    """Merge a vendor's news into the call as it stands by now."""
+    stored = records.one(session, sql.BY_ID_TO_CHANGE, {"id": seen.call.id})
+    if stored is None:
+        return
+    now = merged(stored.call, seen.call)
+    session.run(sql.SET_STATE, {"of": now.id} | records.state(now))
+    if now.outcome is CallOutcome.OPTED_OUT:
+        _opted_out(session, identity, now, seen.at)
+    if now.status is CallStatus.CANCELLED and stored.call.status is not CallStatus.CANCELLED:
+        session.run(sql.RENEW_KEY, {"of": now.id})
+
+
+def remember(session: Session, call: Call, at: datetime, kind: str, detail: str) -> None:
+    """Add to the story of a call."""
+    event = {"intent": call.id, "at": at.timestamp(), "kind": kind, "provider": call.provider}
+    session.run(sql.ADD_EVENT, event | {"detail": detail})
+
+
+def _opted_out(session: Session, identity: Identity, call: Call, at: datetime) -> None:
+    """Put the person on the suppression list: no vendor may dial them again."""
+    if call.to is None:
+        return
+    entry = {"number": call.to, "reason": "opted out", "source": call.provider or "vendor"}
+    session.run(
+        sql.ADD_SUPPRESSED, identity.person_and_literal(call.to) | entry | {"added_at": at.timestamp()}
+    )
+
+
+def _note_health(session: Session, identity: Identity, told: ops.Ailing, provider: str, now: float) -> None:
+    key = {"provider": provider, "account": identity.digest(told.account)}
+    row = session.first(sql.HEALTH, key)
+    if row is None and not told.failed:
+        return
+    failures = (row[0] if row else 0) + 1 if told.failed else 0
+    pause = cooling.pause(failures)
+    session.run(sql.SET_HEALTH, key | {"failures": failures, "closed_until": now + pause if pause else 0.0})

@@ -1,0 +1,87 @@
+"""Find a call again that may or may not have been placed: which of a vendor's calls could be it?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from callhub.model.call import Call
+    from callhub.provider.order import Order
+
+TOLERANCE = timedelta(minutes=5)
+
+
+@dataclass(frozen=True, slots=True)
+class Sought:
+    """What is looked for.
+
+    Attributes:
+        since, until: the vendor's time between which it would have been created, tolerance included.
+        rivals: orders of other calls in doubt, to the same person at about the same time.
+    """
+
+    provider: str
+    order: Order
+    since: datetime
+    until: datetime
+    rivals: tuple[Order | None, ...] = ()
+
+    @classmethod
+    def of(
+        cls,
+        provider: str,
+        order: Order,
+        sent: tuple[datetime, datetime],
+        skew: timedelta,
+        rivals: tuple[Order | None, ...],
+    ) -> Sought:
+        """Make it from when the request was under way by our clock, and the vendor's clock against ours."""
+        return cls(provider, order, sent[0] + skew - TOLERANCE, sent[1] + skew + TOLERANCE, rivals)
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What a look-up says: the call, or why it can't tell, or neither where there is none."""
+
+    call: Call | None = None
+    unclear: str | None = None
+
+
+def find(sought: Sought, calls: Sequence[Call]) -> Finding:
+    """Judge the calls that a vendor lists, those of other intents left out."""
+    fitting = [call for call in calls if fits(sought, call)]
+    if not fitting:
+        return Finding()
+    if len(fitting) > 1:
+        return Finding(unclear=f"{len(fitting)} calls at the vendor fit alike")
+    if any(_alike(sought.order, rival) for rival in sought.rivals):
+        return Finding(unclear="another call in doubt to the same person fits alike")
+    if fitting[0].created_at is None:
+        return Finding(unclear="the one call that fits doesn't say when it was created")
+    return Finding(call=fitting[0])
+
+
+def fits(sought: Sought, call: Call) -> bool:
+    """Tell whether a vendor's call could be the one; what the vendor doesn't show can't speak against it."""
+    order = sought.order
+    tests = (
+        call.to == order.to,
+        order.script is None or call.script in (None, f"{sought.provider}:{order.script}"),
+        order.contact_id is None or call.contact in (None, f"{sought.provider}:{order.contact_id}"),
+        not call.variables or order.variables.items() <= call.variables.items(),
+        order.scheduled_at is None or call.scheduled_at in (None, order.scheduled_at),
+        call.created_at is None or sought.since <= call.created_at <= sought.until,
+    )
+    return all(tests)
+
+
+def _alike(order: Order, rival: Order | None) -> bool:
+    if rival is None:
+        return True
+    return (order.script, order.variables, order.scheduled_at) == (
+        rival.script, rival.variables, rival.scheduled_at,
+    )  # fmt: skip
