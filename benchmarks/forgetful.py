@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from callhub.flows import operations as ops
-from callhub.flows.effects import LedgerOp
+
+if TYPE_CHECKING:
+    from callhub.flows.effects import LedgerOp
 
 _ANSWERS: dict[type[LedgerOp[Any]], object] = {
     ops.FindByKey: ops.Standing("benchmark"),

@@ -169,7 +169,7 @@ def up_to_dial(link: Link, flow: Flow[Call], deadline: float) -> Steps[Request]:
 def judge(
     link: Link, flow: Flow[Call], answer: Response | Fault, deadline: float
 ) -> Steps[Call | CallhubError]:
-    """Tell what an answer to a request that dials proves; whatever fails here, the vendor may have the call."""
+    """Tell what an answer to a request that dials proves: what can't be read proves nothing."""
     provider = link.provider
     try:
         if not isinstance(answer, Response) or not answer.ok:

@@ -42,7 +42,7 @@ class Person:
     fault: str | None = None
 
     def faults(self, provider: str) -> list[Problem]:
-        """Tell what keeps a vendor from knowing the person; the owner of the book needs no more than the id."""
+        """Tell what keeps a vendor from knowing the person; the owner of the book needs only the id."""
         if self.fault is None or provider == self.owner:
             return []
         return [Problem("contact", self.fault)]

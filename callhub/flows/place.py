@@ -61,7 +61,7 @@ _encode = msgspec.json.Encoder().encode
 
 @dataclass(slots=True)
 class Candidate:
-    """A vendor that can carry the call; `error` is its last word in this run, `tried` how often it was asked."""
+    """A vendor that can carry the call; `error` is its last word, `tried` how often it was asked."""
 
     link: Link
     order: Order

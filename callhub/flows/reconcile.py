@@ -180,10 +180,9 @@ def _settle_one(context: Context, call: Call, ordinal: int, provider: str, deadl
     doubt = yield from ask(FindDoubt(call.id, ordinal, account_of(link)))
     if doubt is None:
         return ""
-    if doubt.leased:
-        return "somebody may still be placing it"
-    if not doubt.account_matches:
-        return f"it was sent to another account or address of {link.provider.title}"
+    if doubt.leased or not doubt.account_matches:
+        other = f"it was sent to another account or address of {link.provider.title}"
+        return "somebody may still be placing it" if doubt.leased else other
     if doubt.order is None:
         yield from _leave(call, "what was asked of the vendor is not kept any more")
         return "what was asked of the vendor is not kept any more"

@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from callhub.flows.operations import Record
 from callhub.ledger import statements as sql
+from callhub.ledger.session import NOTHING
 from callhub.model.call import Attempt, Call
 from callhub.model.source import Source
 from callhub.provider.http import Request
@@ -53,7 +54,7 @@ def one(session: Session, query: Statement, asked: Mapping[str, Any]) -> Record 
     return None if row is None else record(row, session.all(sql.TRIED, {"of": row[0]}))
 
 
-def many(session: Session, query: Select[Any], asked: Mapping[str, Any] | None = None) -> list[Record]:
+def many(session: Session, query: Select[Any], asked: Mapping[str, Any] = NOTHING) -> list[Record]:
     """Read intents, with their attempts."""
     return with_attempts(session, session.select(query, asked))
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from callhub.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
 
 ATTEMPTS = 4
 

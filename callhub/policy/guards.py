@@ -86,6 +86,7 @@ def cap_wait(caps: Iterable[Cap], dials: Sequence[float], now: float) -> float |
     """Give the seconds until a cap has room again; None where every cap has.
 
     Args:
+        caps: the rules.
         dials: when the person was dialled, in seconds since the epoch, newest first.
         now: the same clock, now.
     """

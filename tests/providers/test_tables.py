@@ -14,6 +14,7 @@ from callhub.flows.context import Context, Link
 from callhub.flows.effects import Send
 from callhub.flows.operations import Claim, History
 from callhub.model.call import Call
+from callhub.policy.guards import Guards
 from callhub.policy.routing import NEEDS
 from callhub.provider.base import Provider
 from callhub.provider.capability import Feature, Support
@@ -196,7 +197,19 @@ def test_an_effect_shows_no_key_and_no_number(effect: str) -> None:
     account = f"https://x.example\x00{KEY}"
     now = datetime(2026, 3, 2, tzinfo=UTC)
     effects = {
-        "claim": Claim(Call(id="x"), NUMBER, 1, "erzycall", Request("POST", "/"), account, now, 1.0),
+        "claim": Claim(
+            call=Call(id="x", to=NUMBER),
+            document=NUMBER,
+            plan=NUMBER,
+            ordinal=1,
+            provider="erzycall",
+            request=Request("POST", "/", NUMBER.encode()),
+            order=order(to=NUMBER),
+            account=account,
+            started_at=now,
+            lease=1.0,
+            guards=Guards(),
+        ),
         "history": History(None, None, None, NUMBER, None, 1),
     }
     assert KEY not in repr(effects[effect])
