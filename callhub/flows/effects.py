@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar
 
 from callhub.provider.http import Fault, Request, Response
@@ -56,7 +57,7 @@ class Sleep(Effect[None]):
 
 
 @dataclass(frozen=True, slots=True)
-class Now(Effect["datetime"]):
+class Now(Effect[datetime]):
     """Tell the time: aware, UTC."""
 
 

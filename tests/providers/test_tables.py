@@ -204,7 +204,7 @@ def test_an_effect_shows_no_key_and_no_number(effect: str) -> None:
             ordinal=1,
             provider="erzycall",
             request=Request("POST", "/", NUMBER.encode()),
-            order=order(to=NUMBER),
+            order=order(ERZYCALL, to=NUMBER),
             account=account,
             started_at=now,
             lease=1.0,

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from callhub.flows.effects import LedgerOp
+from callhub.flows.operations.attempts import Denial
+from callhub.provider.http import Request
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -65,7 +67,7 @@ class Unsettled(LedgerOp["tuple[str, ...]"]):
 
 
 @dataclass(frozen=True, slots=True)
-class Retake(LedgerOp["Request | Denial"]):
+class Retake(LedgerOp[Request | Denial]):
     """Take over an attempt in doubt to send it again: counted as a dial, with every guard.
 
     The answer is the request as it was stored, to the byte.
