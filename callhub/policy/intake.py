@@ -203,4 +203,5 @@ def _speakable(value: object) -> bool:
 
 
 def _writable(text: str) -> bool:
-    return not any("\ud800" <= character <= "\udfff" for character in text)
+    """Tell whether it is without halves of characters, which no encoding holds."""
+    return text.isascii() or not any("\ud800" <= character <= "\udfff" for character in text)

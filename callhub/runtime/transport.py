@@ -34,7 +34,8 @@ _log = logging.getLogger(__name__)
 
 LARGEST_ANSWER = 8 * 1024 * 1024
 CONNECTIONS = 100
-KEPT = 20  # each idle one is looked at before each request
+KEPT = 20  # idle ones of a pool: each is looked at before each of its requests
+POOLS = 5  # of the awaiting transport: a pool's work for a request grows with its connections
 KEEPALIVE_SECONDS = 5.0
 GRACE = 0.5  # seconds in which the client can say itself what took too long
 _MODULES = ("httpx2", "httpx")
@@ -70,17 +71,29 @@ class _TooLate(Exception):
     """The answer keeps coming, but the time is up."""
 
 
+class _Pool:
+    """A client of our own, and how many requests are under way through it."""
+
+    __slots__ = ("busy", "client")
+
+    def __init__(self, client: Any) -> None:
+        self.client = client
+        self.busy = 0
+
+
 class _Wire:
     """What the blocking and the awaiting transport share: how a request is built and an error read."""
 
     client_name: str
     transport_name: str
+    pools: int
 
     def __init__(self, providers: Mapping[str, Provider[Any]], client: Any = None) -> None:
         self._providers = providers
         self._given = client
+        self._passed_in = _Pool(client)
         self._module = _module_of(client, self.client_name) if client is not None else httpx2
-        self._own: dict[bool, Any] = {}
+        self._own: dict[bool, list[_Pool]] = {}
         self._making = Lock()
         self._start = lru_cache(maxsize=128)(self._begin)  # parsing a URL costs a tenth of a request
 
@@ -89,27 +102,23 @@ class _Wire:
         """Tell whether a client passed in was closed by its owner."""
         return self._given is not None and self._given.is_closed
 
-    def _client(self, request: Request) -> Any:
-        """Give the client: one of our own that never reuses a connection where a repeat could ring twice."""
+    def _pool(self, request: Request) -> _Pool:
+        """Give the least busy pool: one that reuses no connection where a repeat could ring twice."""
         if self._given is not None:
-            return self._given
+            return self._passed_in
         fresh = request.dials and not request.repeatable
         with self._making:
-            return self._own_client(fresh)
+            if fresh not in self._own:
+                self._own[fresh] = [_Pool(self._make(fresh)) for _ in range(self.pools)]
+        return min(self._own[fresh], key=_busy)
 
-    def _own_client(self, fresh: bool) -> Any:  # noqa: FBT001 - private, and named where it's used
-        if fresh not in self._own:
-            keep = 0 if fresh else KEPT
-            limits = httpx2.Limits(
-                max_connections=CONNECTIONS,
-                max_keepalive_connections=keep,
-                keepalive_expiry=KEEPALIVE_SECONDS,
-            )
-            self._own[fresh] = self._make(limits)
-        return self._own[fresh]
-
-    def _make(self, limits: httpx2.Limits) -> Any:
+    def _make(self, fresh: bool) -> Any:  # noqa: FBT001 - private, and named where it's used
         """Make a bare HTTP transport, faster than a client; only a client finds its way through a proxy."""
+        limits = httpx2.Limits(
+            max_connections=CONNECTIONS // self.pools,
+            max_keepalive_connections=0 if fresh else KEPT,
+            keepalive_expiry=KEEPALIVE_SECONDS,
+        )
         if not getproxies():
             return getattr(httpx2, self.transport_name)(verify=_tls(), limits=limits)
         mounts = _past_proxies(self._providers)
@@ -146,6 +155,7 @@ class Transport(_Wire):
 
     client_name = "Client"
     transport_name = "HTTPTransport"
+    pools = 1
 
     def send(self, provider: str, request: Request, timeout: float) -> Response | Fault:
         """Send once; give the whole answer, or the fault that kept it away."""
@@ -154,12 +164,12 @@ class Transport(_Wire):
         until = time.monotonic() + timeout
         chunks: list[bytes] = []
         try:
-            client, message = self._client(request), self._build(provider, request, timeout)
+            pool, message = self._pool(request), self._build(provider, request, timeout)
         except Exception as error:  # noqa: BLE001 - nothing was sent, whatever it is
             _log.debug("a request could not be made: %s", type(error).__name__)
             return Fault.UNSENT
         try:
-            answer = _sending(client, message)
+            answer = _sending(pool.client, message)
             try:
                 for chunk in answer.iter_bytes():
                     _take(chunks, chunk, until)
@@ -172,7 +182,8 @@ class Transport(_Wire):
     def close(self) -> None:
         """Close what was opened here; a client passed in stays open."""
         while self._own:
-            self._own.popitem()[1].close()
+            for pool in self._own.popitem()[1]:
+                pool.client.close()
 
 
 class AsyncTransport(_Wire):
@@ -180,6 +191,7 @@ class AsyncTransport(_Wire):
 
     client_name = "AsyncClient"
     transport_name = "AsyncHTTPTransport"
+    pools = POOLS
 
     async def send(self, provider: str, request: Request, timeout: float) -> Response | Fault:  # noqa: ASYNC109
         """Send once; give the whole answer, or the fault that kept it away."""
@@ -188,13 +200,14 @@ class AsyncTransport(_Wire):
         until = time.monotonic() + timeout
         chunks: list[bytes] = []
         try:
-            client, message = self._client(request), self._build(provider, request, timeout)
+            pool, message = self._pool(request), self._build(provider, request, timeout)
         except Exception as error:  # noqa: BLE001 - nothing was sent, whatever it is
             _log.debug("a request could not be made: %s", type(error).__name__)
             return Fault.UNSENT
+        pool.busy += 1
         try:
             async with asyncio.timeout(timeout + GRACE):
-                answer = await _sending(client, message)
+                answer = await _sending(pool.client, message)
                 try:
                     async for chunk in answer.aiter_bytes():
                         _take(chunks, chunk, until)
@@ -202,12 +215,19 @@ class AsyncTransport(_Wire):
                     await answer.aclose()
         except Exception as error:  # noqa: BLE001 - see Transport.send
             return fault_of(error)
+        finally:
+            pool.busy -= 1
         return _response(answer, chunks)
 
     async def close(self) -> None:
         """Close what was opened here; a client passed in stays open."""
         while self._own:
-            await self._own.popitem()[1].aclose()
+            for pool in self._own.popitem()[1]:
+                await pool.client.aclose()
+
+
+def _busy(pool: _Pool) -> int:
+    return pool.busy
 
 
 def _sending(client: Any, message: Any) -> Any:
