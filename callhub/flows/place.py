@@ -16,57 +16,34 @@ The order of things is the whole promise:
 from __future__ import annotations
 
 import dataclasses
-from collections import deque
-from dataclasses import dataclass
-from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import msgspec
 from msgspec.structs import replace
 
 from callhub.errors import (
-    CallhubError,
-    Conflict,
-    LedgerError,
     NoProviderAvailable,
-    RateLimited,
-    Suppressed,
-    Unreachable,
 )
-from callhub.flows import attempt, reconcile
+from callhub.flows import reconcile, route
 from callhub.flows.attempt import Intent
-from callhub.flows.effects import NewId, Now, Sleep, Steps, Ticks, ask
-from callhub.flows.exchange import wait_to_retry
-from callhub.flows.observe import needed
-from callhub.flows.operations import Denial, FindById, FindByKey, Release, Rule
+from callhub.flows.effects import NewId, Now, Steps, Ticks, ask
+from callhub.flows.operations import FindById, Release
 from callhub.flows.people import Person, person_of
+from callhub.flows.route import Candidate
 from callhub.model.call import Call, CallRequest
 from callhub.model.lifecycle import CallStatus
-from callhub.policy import intake, routing, verdict
+from callhub.policy import intake, routing
 from callhub.policy.routing import LeftOut, Plan
 from callhub.policy.verdict import Verdict
 from callhub.provider.order import Problem, reject
 
 if TYPE_CHECKING:
-    from callhub.flows.context import Context, Link
+    from callhub.flows.context import Context
     from callhub.flows.operations import Record, Standing
-    from callhub.provider.order import Order
 
-LOOK_AGAIN = 0.05
-COOLING = "cooling"
 _plan = msgspec.json.Decoder(Plan).decode
 _request = msgspec.json.Decoder(CallRequest).decode
 _encode = msgspec.json.Encoder().encode
-
-
-@dataclass(slots=True)
-class Candidate:
-    """A vendor that can carry the call; `error` is its last word, `tried` how often it was asked."""
-
-    link: Link
-    order: Order
-    error: CallhubError | None = None
-    tried: int = 0
 
 
 def place(context: Context, request: CallRequest) -> Steps[Call]:
@@ -80,7 +57,7 @@ def place(context: Context, request: CallRequest) -> Steps[Call]:
     key, document = yield from _identify(request)
     seconds = request.timeout if isinstance(request.timeout, int | float) else 0
     deadline = (yield from ask(Ticks())) + seconds
-    standing = yield from _standing(key, document, deadline)
+    standing = yield from route.standing(key, document, deadline)
     record = standing.record
     if record is not None and not record.free:
         record = yield from _again(context, request, record, deadline)
@@ -90,7 +67,7 @@ def place(context: Context, request: CallRequest) -> Steps[Call]:
     intent, candidates = yield from _prepare(context, request, document, standing, deadline)
     intent.follow(record)
     intent.risky = record is not None and not record.free
-    return (yield from _through_route(intent, candidates, request.on_unknown))
+    return (yield from route.through(intent, candidates, request.on_unknown))
 
 
 def resume(context: Context, call: Call, timeout: float) -> Steps[Call]:
@@ -129,23 +106,6 @@ def _identify(request: CallRequest) -> Steps[tuple[str, str | None]]:
     if problem:
         reject([problem])
     return key, intake.document(request)
-
-
-def _standing(key: str, document: str | None, deadline: float) -> Steps[Standing]:
-    """Find what stands under a key, once nobody is placing it any more."""
-    while True:
-        standing = yield from ask(FindByKey(key, document))
-        record = standing.record
-        if record is None:
-            return standing
-        if not standing.same:
-            raise Conflict(
-                "another request stands under this idempotency_key: use one key for one intended call",
-                call=record.call,
-            )
-        if not record.leased or (yield from ask(Ticks())) >= deadline:
-            return standing
-        yield from ask(Sleep(LOOK_AGAIN))
 
 
 def _again(context: Context, request: CallRequest, record: Record, deadline: float) -> Steps[Record]:
@@ -268,117 +228,4 @@ def _first_state(plan: Plan, request: CallRequest, person: Person, call_id: str)
         held_by="provider" if request.scheduled_at else None,
         idempotency_key=request.idempotency_key,
         metadata=dict(request.metadata),
-    )
-
-
-# one vendor after the other
-
-
-def _through_route(intent: Intent, candidates: list[Candidate], on_unknown: str) -> Steps[Call]:
-    waiting = deque(candidates)
-    while waiting and sum(one.tried for one in candidates) < intent.plan.attempts:
-        candidate = waiting.popleft()
-        if candidate.error is not None and not (
-            yield from wait_to_retry(candidate.error, candidate.tried, intent.deadline)
-        ):
-            continue
-        answer = yield from _attempted(intent, candidate)
-        if isinstance(answer, Call):
-            return answer
-        if answer is None:  # somebody else has made an attempt, which is a proven no
-            waiting.appendleft(candidate)
-            continue
-        candidate.error = answer
-        if answer.code == COOLING:
-            continue
-        candidate.tried += 1
-        settled = yield from _unless_over(intent, candidate, on_unknown)
-        if settled is not None:
-            return settled
-        if answer.dialed == "maybe" or verdict.transient(type(answer)):
-            waiting.append(candidate)
-    raise _last_word(intent, candidates)
-
-
-def _attempted(intent: Intent, candidate: Candidate) -> Steps[Call | CallhubError | None]:
-    try:
-        answer = yield from attempt.make(intent, candidate.link, candidate.order)
-    except LedgerError as error:
-        if intent.dialed == "maybe":
-            error.dialed = "maybe"
-        raise
-    if not isinstance(answer, Denial):
-        return answer
-    if answer.rule is not Rule.TAKEN:
-        return guard_error(answer, candidate.link.provider.name)
-    standing = yield from _standing(intent.call.idempotency_key or "", intent.document, intent.deadline)
-    record = standing.record
-    if record is not None and not record.free:
-        if record.doubtful:
-            raise reconcile.doubt_error(record)
-        return replace(record.call, replayed=True)
-    intent.follow(record)
-    return None
-
-
-def _unless_over(intent: Intent, candidate: Candidate, on_unknown: str) -> Steps[Call | None]:
-    """Give the call where the error turned out to be none; raise it where nothing may follow it."""
-    error = candidate.error
-    if error is None or (error.dialed == "no" and not _final(candidate, error)):
-        return None
-    if error.dialed == "no":
-        raise error
-    record = yield from needed(intent.call.id)
-    record, why = yield from reconcile.settle(intent.context, record, intent.deadline)
-    intent.past, intent.generation = record.call.attempts, record.generation
-    if not record.doubtful:
-        return None if record.free else record.call
-    if on_unknown != "accept_risk":
-        raise _in_doubt(error, record, why)
-    intent.risky = True
-    return None
-
-
-def _final(candidate: Candidate, error: CallhubError) -> bool:
-    """Tell whether no other vendor may be tried after a no: it is about the person."""
-    return error.provider is None or verdict.about_person(candidate.link.provider, error)
-
-
-def _in_doubt(error: CallhubError, record: Record, why: str) -> CallhubError:
-    """Give the error of the attempt, with the call as it stands after trying to settle it."""
-    error.call = record.call
-    if why:
-        error.args = (f"{error} ({why})",)
-    return error
-
-
-def guard_error(denial: Denial, provider: str) -> CallhubError:
-    """Make the error for a rule that stood in the way; one about a vendor names it."""
-    wait = timedelta(seconds=denial.wait) if denial.wait else None
-    again = f"; possible again in {denial.wait:.0f} s" if denial.wait else ""
-    if denial.rule is Rule.SUPPRESSED:
-        return Suppressed("the number is on the suppression list; nothing was dialled")
-    if denial.rule is Rule.COOLING:
-        said = f"{provider} keeps failing and is left alone for now{again}; nothing was sent"
-        return Unreachable(said, provider=provider, code=COOLING, retry_after=wait)
-    said = f"the {denial.rule} of this person is reached; nothing was dialled{again}"
-    return RateLimited(said, code=denial.rule.name.lower(), retry_after=wait)
-
-
-def _last_word(intent: Intent, candidates: list[Candidate]) -> CallhubError:
-    """Give the error of a route that is over: of the one vendor that was asked, or of all."""
-    words = {one.link.provider.name: one.error for one in candidates if one.error is not None}
-    asked = [one.error for one in candidates if one.error is not None and one.tried]
-    out = {one.provider: one.reason for one in intent.plan.left_out}
-    if len(asked) == 1:
-        asked[0].dialed = intent.dialed
-        return asked[0]
-    said = "; ".join(f"{name}: {word}" for name, word in {**words, **out}.items())
-    waits = [error.retry_after for error in words.values() if error.retry_after is not None]
-    return NoProviderAvailable(
-        f"no vendor of the route took the call: {said}",
-        attempts=intent.past,
-        call=next((error.call for error in reversed(words.values()) if error.call), None),
-        retry_after=min(waits, default=None),
-        dialed=intent.dialed,
     )

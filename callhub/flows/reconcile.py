@@ -313,20 +313,16 @@ def _listed(case: _Case) -> Steps[list[Call]]:
 
 
 def _judged(case: _Case, listed: list[Call]) -> Steps[lookup.Finding]:
-    provider, doubt, order = case.link.provider, case.doubt, case.order
-    ids = tuple(call.provider_call_id for call in listed if call.to == order.to and call.provider_call_id)
+    """Judge the listed calls, those left out that belong to another intent of this ledger."""
+    provider, doubt = case.link.provider, case.doubt
+    listed = [call for call in listed if call.to == case.order.to or provider.reference(call)]
+    ids = tuple(call.provider_call_id for call in listed if call.provider_call_id)
     taken = (yield from ask(Bound(provider.name, ids, case.call.id))) if ids else frozenset()
     free = [call for call in listed if call.provider_call_id not in taken]
-    referring = [call for call in free if provider.reference(call) == order.idempotency_key]
-    if referring:
-        several = "several calls at the vendor carry its reference"
-        return lookup.Finding(referring[0]) if len(referring) == 1 else lookup.Finding(unclear=several)
-    free = [call for call in free if provider.reference(call) is None]
-    sent = (doubt.started_at, doubt.until)
     now = yield from ask(Now())
     skew = (retry.date(case.link.date) or now) - now
-    sought = lookup.Sought.of(provider.name, order, sent, skew, doubt.rivals)
-    return lookup.find(sought, free)
+    sought = lookup.Sought.of(provider.name, case.order, (doubt.started_at, doubt.until), skew, doubt.rivals)
+    return lookup.find(sought, free, provider.reference)
 
 
 def _absent(case: _Case) -> Steps[str]:

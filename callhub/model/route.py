@@ -35,17 +35,28 @@ class Failover:
         self, *providers: str, after_failure: Collection[str] = (), attempts: int = ATTEMPTS
     ) -> None:
         trusted = (after_failure,) if isinstance(after_failure, str) else tuple(after_failure)
-        if not providers or not all(isinstance(name, str) and name for name in providers):
-            raise ConfigurationError("a route needs the names of providers, such as Failover('a', 'b')")
-        if len(set(providers)) < len(providers):
-            raise ConfigurationError("a route names a provider twice")
-        if not set(trusted) <= set(providers):
-            raise ConfigurationError("after_failure names a provider that isn't on the route")
-        if isinstance(attempts, bool) or not isinstance(attempts, int) or attempts < 1:
-            raise ConfigurationError("attempts must be a whole number, 1 or more")
+        for broken, said in _faults(providers, trusted, attempts):
+            if broken:
+                raise ConfigurationError(said)
         object.__setattr__(self, "providers", providers)
         object.__setattr__(self, "after_failure", trusted)
         object.__setattr__(self, "attempts", attempts)
+
+
+def _faults(
+    providers: tuple[object, ...], trusted: tuple[object, ...], attempts: object
+) -> tuple[tuple[bool, str], ...]:
+    named = bool(providers) and all(isinstance(name, str) and name for name in providers)
+    whole = isinstance(attempts, int) and not isinstance(attempts, bool) and attempts >= 1
+    return (
+        (not named, "a route needs the names of providers, such as Failover('a', 'b')"),
+        (named and len(set(providers)) < len(providers), "a route names a provider twice"),
+        (
+            named and not set(trusted) <= set(providers),
+            "after_failure names a provider that isn't on the route",
+        ),
+        (not whole, "attempts must be a whole number, 1 or more"),
+    )
 
 
 def route_of(given: object) -> Failover | None:

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from callhub.model.call import Call
     from callhub.provider.order import Order
@@ -51,8 +51,22 @@ class Finding:
     unclear: str | None = None
 
 
-def find(sought: Sought, calls: Sequence[Call]) -> Finding:
-    """Judge the calls that a vendor lists, those of other intents left out."""
+def find(
+    sought: Sought, calls: Sequence[Call], reference: Callable[[Call], str | None] = lambda _: None
+) -> Finding:
+    """Judge the calls that a vendor lists, those of other intents left out.
+
+    A call that carries our key (see `Provider.reference`) is the one; one that carries another key isn't.
+    """
+    referring = [call for call in calls if reference(call) == sought.order.idempotency_key]
+    if len(referring) > 1:
+        return Finding(unclear="several calls at the vendor carry its reference")
+    if referring:
+        return Finding(call=referring[0])
+    return _resembling(sought, [call for call in calls if reference(call) is None])
+
+
+def _resembling(sought: Sought, calls: Sequence[Call]) -> Finding:
     fitting = [call for call in calls if fits(sought, call)]
     if not fitting:
         return Finding()
