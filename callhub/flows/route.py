@@ -181,18 +181,17 @@ def guard_error(denial: Denial, provider: str) -> CallhubError:
 
 def _last_word(intent: Intent, candidates: list[Candidate]) -> CallhubError:
     """Give the error of a route that is over: of the one vendor that was asked, or of all."""
-    asked = [one.error for one in candidates if one.error is not None and one.tried]
+    said = [(one, one.error) for one in candidates if one.error is not None]
+    asked = [error for one, error in said if one.tried]
     if len(asked) == 1:
         asked[0].dialed = intent.dialed
         return asked[0]
-    errors = [one.error for one in candidates if one.error is not None]
-    words = [f"{one.name}: {one.error}" for one in candidates if one.error is not None]
+    words = [f"{one.name}: {error}" for one, error in said]
     words += [f"{one.provider}: {one.reason}" for one in intent.plan.left_out]
-    waits = [error.retry_after for error in errors if error.retry_after is not None]
     return NoProviderAvailable(
         f"no vendor of the route took the call: {'; '.join(words)}",
         attempts=intent.past,
-        call=next(filter(None, (error.call for error in reversed(errors))), None),
-        retry_after=min(waits, default=None),
+        call=next(filter(None, (error.call for _, error in reversed(said))), None),
+        retry_after=min(filter(None, (error.retry_after for _, error in said)), default=None),
         dialed=intent.dialed,
     )
