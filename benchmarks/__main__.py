@@ -21,8 +21,10 @@ from rich.console import Console
 from rich.table import Table
 
 import callhub
+from benchmarks import ledger
 from benchmarks.forgetful import Forgetful
 from benchmarks.measure import Figure, in_turn, start_up
+from benchmarks.scene import ASKED, BODY, HEADERS, PATH, settings
 from benchmarks.server import ACCEPTED, serving
 from callhub.provider.http import Response
 from callhub.testing import VirtualClock
@@ -30,22 +32,6 @@ from callhub_erzycall.wire import call_page
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-
-KEY = "ek_test_benchmark"
-BODY: dict[str, Any] = {
-    "to": "+14155551234",
-    "from": "+14155559999",
-    "caseId": "case_789",
-    "variableValues": {"name": "Ahmad"},
-}
-HEADERS = {"X-API-Key": KEY, "Idempotency-Key": "benchmark"}
-ASKED: dict[str, Any] = {"to": BODY["to"], "script": "erzycall:case_789", "variables": {"name": "Ahmad"}}
-PATH = "/api/v1/calls"
-
-
-def settings(url: str) -> dict[str, dict[str, str]]:
-    """Give the settings of a hub on that server."""
-    return {"erzycall": {"api_key": KEY, "base_url": url, "from_number": "+14155559999"}}
 
 
 def floor(url: str) -> Callable[[], object]:
@@ -221,7 +207,17 @@ def other_clients() -> Iterator[Figure]:
     yield Figure("create, sync, without the ledger", "requests.Session post", ours, baseline)
 
 
-PARTS = (sync_create, async_create, many_at_once, parsing, memory, starting, other_clients)
+PARTS = (
+    sync_create,
+    ledger.own_work,
+    ledger.growth,
+    async_create,
+    many_at_once,
+    parsing,
+    memory,
+    starting,
+    other_clients,
+)
 
 
 def main() -> int:

@@ -6,7 +6,6 @@ import asyncio
 import random
 import secrets
 import time
-import uuid
 from datetime import UTC, datetime
 
 
@@ -41,4 +40,5 @@ def new_id() -> str:
     fraction = rest * 4096 // 1_000_000
     high = (milliseconds & (1 << 48) - 1) << 16 | 0x7000 | fraction
     low = 0b10 << 62 | secrets.randbits(62)
-    return str(uuid.UUID(int=high << 64 | low))
+    text = f"{high << 64 | low:032x}"
+    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
