@@ -275,7 +275,7 @@ def _settle(
         provider=trial.link.provider.name,
         started_at=trial.started_at,
         finished_at=finished,
-        verdict=ended,
+        verdict=ended.value,
         reason=reason,
     )
     call = as_of(after(replace(trial.call, attempts=(*intent.past, attempt)), news), finished)

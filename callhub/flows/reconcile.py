@@ -344,7 +344,7 @@ def _end(case: _Case, ended: Verdict, reason: str, news: Call | None) -> Steps[N
     at = case.doubt.ordinal - 1
     old = attempts[at]
     attempts[at] = Attempt(
-        provider=old.provider, started_at=old.started_at, finished_at=now, verdict=ended, reason=reason
+        provider=old.provider, started_at=old.started_at, finished_at=now, verdict=ended.value, reason=reason
     )
     call = replace(case.call, attempts=tuple(attempts), needs_person=False)
     if case.doubt.ordinal == len(attempts):  # a call shows its latest attempt

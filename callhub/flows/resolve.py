@@ -76,6 +76,6 @@ def _settled(call: Call, ordinal: int, word: tuple[Verdict, str], now: datetime,
     attempts = list(call.attempts)
     old, (ended, said) = attempts[ordinal - 1], word
     attempts[ordinal - 1] = Attempt(
-        provider=old.provider, started_at=old.started_at, finished_at=now, verdict=ended, reason=said
+        provider=old.provider, started_at=old.started_at, finished_at=now, verdict=ended.value, reason=said
     )
     return after(replace(call, attempts=tuple(attempts), needs_person=False), news)
