@@ -19,7 +19,7 @@ from pydantic import SecretStr
 from callhub import config, errors
 from callhub.cli.failures import MEANINGS
 from callhub.cli.run import make_app, run
-from callhub.flows import effects
+from callhub.flows import effects, operations
 from callhub.model import lifecycle
 from callhub.model.lifecycle import CallOutcome, CallStatus
 from callhub.policy import verdict
@@ -246,11 +246,8 @@ def _room(layer: list[str]) -> tuple[str, str]:
 
 def effect_table() -> str:
     """Show everything that a flow can ask for."""
-    kinds = [
-        kind
-        for _, kind in inspect.getmembers(effects, inspect.isclass)
-        if kind.__module__ == effects.__name__
-    ]
+    members = {**vars(effects), **vars(operations)}
+    kinds = [kind for name, kind in sorted(members.items()) if inspect.isclass(kind) and not name.startswith("_")]
     found = [
         kind
         for kind in kinds
