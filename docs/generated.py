@@ -19,7 +19,8 @@ from pydantic import SecretStr
 from callhub import config, errors
 from callhub.cli.failures import MEANINGS
 from callhub.cli.run import make_app, run
-from callhub.flows import effects, operations
+from callhub.flows import effects
+from callhub.flows import operations as ledger_operations
 from callhub.model import lifecycle
 from callhub.model.lifecycle import CallOutcome, CallStatus
 from callhub.policy import verdict
@@ -246,8 +247,8 @@ def _room(layer: list[str]) -> tuple[str, str]:
 
 def effect_table() -> str:
     """Show everything that a flow can ask for."""
-    members = {**vars(effects), **vars(operations)}
-    kinds = [kind for name, kind in sorted(members.items()) if inspect.isclass(kind) and not name.startswith("_")]
+    members = {**vars(effects), **vars(ledger_operations)}
+    kinds = [kind for _, kind in sorted(members.items()) if inspect.isclass(kind)]
     found = [
         kind
         for kind in kinds
