@@ -131,12 +131,20 @@ def recover(context: Context) -> Steps[Recovery]:
 
 
 def settle(context: Context, record: Record, deadline: float) -> Steps[tuple[Record, str]]:
-    """Settle every attempt in doubt of an intent; give it as it stands then, and why not where it isn't."""
+    """Settle every attempt in doubt of an intent; give it as it stands then, and why not where it isn't.
+
+    Raises:
+        LedgerError: the call is as much in doubt as before, and `dialed` says so.
+    """
     why = ""
-    for ordinal in record.doubtful:
-        provider = record.call.attempts[ordinal - 1].provider
-        why = yield from _settle_one(context, record.call, ordinal, provider, deadline)
-    found = yield from ask(FindById(record.call.id))
+    try:
+        for ordinal in record.doubtful:
+            provider = record.call.attempts[ordinal - 1].provider
+            why = yield from _settle_one(context, record.call, ordinal, provider, deadline)
+        found = yield from ask(FindById(record.call.id))
+    except LedgerError as error:
+        error.dialed, error.call = "maybe", record.call
+        raise
     return found or record, why
 
 
@@ -180,16 +188,28 @@ def _settle_one(context: Context, call: Call, ordinal: int, provider: str, deadl
     doubt = yield from ask(FindDoubt(call.id, ordinal, account_of(link)))
     if doubt is None:
         return ""
-    if doubt.leased or not doubt.account_matches:
-        other = f"it was sent to another account or address of {link.provider.title}"
-        return "somebody may still be placing it" if doubt.leased else other
+    if doubt.leased:
+        return "somebody may still be placing it"
+    if not doubt.account_matches:
+        return (
+            yield from _leave(call, f"it was sent to another account or address of {link.provider.title}")
+        )
     if doubt.order is None:
-        yield from _leave(call, "what was asked of the vendor is not kept any more")
-        return "what was asked of the vendor is not kept any more"
-    case = _Case(context, link, call, doubt, doubt.order, deadline)
-    if link.provider.supports(Feature.IDEMPOTENT_CREATE) and (yield from _send_again(case)):
-        return ""
-    return (yield from _look_up(case))
+        return (yield from _leave(call, "what was asked of the vendor is not kept any more"))
+    return (yield from _ask_around(_Case(context, link, call, doubt, doubt.order, deadline)))
+
+
+def _ask_around(case: _Case) -> Steps[str]:
+    """Send it again, else look it up, or say why neither tells."""
+    provider = case.link.provider
+    try:
+        if provider.supports(Feature.IDEMPOTENT_CREATE) and (yield from _send_again(case)):
+            return ""
+        return (yield from _look_up(case))
+    except CallhubError:
+        raise
+    except Exception as bug:  # noqa: BLE001 - a plugin's: it settles nothing, and keeps no other call waiting
+        return f"{provider.title}'s plugin failed ({type(bug).__name__})"
 
 
 # 1. the same request again
@@ -240,12 +260,16 @@ def _answered(case: _Case, flow: Flow[Call], request: Request) -> Steps[CallhubE
     left = case.deadline - (yield from ask(Ticks()))
     try:
         answer = yield from send(case.link, request, max(0.001, left))
+        settled = yield from judge(case.link, flow, answer, case.deadline)
     except GeneratorExit:
         raise
+    except Exception as bug:  # noqa: BLE001 - whatever fails from here on, the vendor may have the call
+        settled = OutcomeUnknown(
+            f"sending broke off ({type(bug).__name__})", provider=case.link.provider.name
+        )
     except BaseException:
         yield from _stays(case, "callhub was interrupted while the request was under way again")
         raise
-    settled = yield from judge(case.link, flow, answer, case.deadline)
     if isinstance(settled, CallhubError):
         yield from _stays(case, f"sent again: {settled}", opted_out=isinstance(settled, Suppressed))
         return settled
@@ -260,9 +284,9 @@ def _look_up(case: _Case) -> Steps[str]:
     """Look for the call in what the vendor lists, and settle it where that proves anything."""
     provider = case.link.provider
     if not provider.supports(Feature.LIST):
-        why = f"{provider.title} can neither be asked again nor lists its calls"
-        yield from _leave(case.call, why)
-        return why
+        return (
+            yield from _leave(case.call, f"{provider.title} can neither be asked again nor lists its calls")
+        )
     early = yield from _too_early(case)
     if early:
         return early
@@ -278,8 +302,7 @@ def _look_up(case: _Case) -> Steps[str]:
         return ""
     if found.unclear or not provider.supports(Feature.COMPLETE_LIST):
         why = found.unclear or f"a look-up found nothing, and {provider.title}'s list may be incomplete"
-        yield from _leave(case.call, why)
-        return why
+        return (yield from _leave(case.call, why))
     return (yield from _absent(case))
 
 
@@ -357,6 +380,8 @@ def _stays(case: _Case, reason: str, *, opted_out: bool = False) -> Steps[None]:
     yield from ask(Settle(case.call, case.doubt.ordinal, Verdict.MAYBE, reason, now, opted_out=opted_out))
 
 
-def _leave(call: Call, why: str) -> Steps[None]:
+def _leave(call: Call, why: str) -> Steps[str]:
+    """Leave the call to a person, and give back why."""
     now = yield from ask(Now())
     yield from ask(LeaveToPerson(call.id, now, why))
+    return why
