@@ -14,7 +14,7 @@ from callhub.flows.effects import Now, Steps, ask
 from callhub.flows.exchange import PATIENCE, TIMEOUT, perform
 from callhub.flows.operations import FindById, FindByVendor, History, Observe
 from callhub.model.call import Call, as_of, merged
-from callhub.model.lifecycle import CallStatus
+from callhub.model.lifecycle import CallOutcome, CallStatus
 from callhub.policy.intake import EARLIEST, LATEST, page_fault
 from callhub.provider.capability import Feature, Support
 from callhub.provider.order import CallFilter, Page
@@ -231,4 +231,16 @@ def _bound(context: Context, link: Link, calls: tuple[Call, ...]) -> Steps[list[
     ids = tuple(call.provider_call_id for call in calls if call.provider_call_id)
     known = (yield from ask(FindByVendor(link.provider.name, ids))) if ids else {}
     ours = {vendor_id: record.call for vendor_id, record in known.items()}
-    return [merged(ours.get(call.provider_call_id or "", call), call) for call in news]
+    told = []
+    for call in news:
+        mine = ours.get(call.provider_call_id or "")
+        told.append(call if mine is None else (yield from _told(mine, call, now)))
+    return told
+
+
+def _told(ours: Call, news: Call, now: datetime) -> Steps[Call]:
+    """Merge what a list says into our call; that the person opted out is written down at once."""
+    call = merged(ours, news)
+    if call.outcome is CallOutcome.OPTED_OUT is not ours.outcome:
+        yield from ask(Observe(call, now))
+    return call
