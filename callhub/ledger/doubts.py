@@ -61,11 +61,13 @@ def retake(session: Session, identity: Identity, wanted: ops.Retake) -> Request 
     if row is None or denied is not None:
         return denied or ops.Denial(ops.Rule.SETTLED)
     session.lock(row["person"])
+    place: dict[str, Any] = {"of": wanted.call_id, "at": wanted.ordinal}
+    if session.first(sql.ANOTHER_THAT_MAY_HAVE_RUNG, place) is not None:
+        return ops.Denial(ops.Rule.TAKEN)
     found = records.one(session, sql.BY_ID, {"id": wanted.call_id})
     at = wanted.at.timestamp()
     checks.suppression(session, identity, (found and found.call.to) or "")
     checks.pace(session, row["person"], wanted.guards, at, ("", 0))
-    place: dict[str, Any] = {"of": wanted.call_id, "at": wanted.ordinal}
     session.run(sql.RETAKE, place | {"dialled_at": at, "lease": wanted.lease})
     if found is not None:
         remember(session, found.call, wanted.at, "sent again", "the stored request, under the same key")
@@ -90,7 +92,7 @@ def _denied(identity: Identity, wanted: ops.Retake, row: dict[str, Any] | None) 
         return ops.Denial(ops.Rule.LEASED, row["lease_until"] - row["now"])
     if row["account"] != identity.digest(wanted.account):
         return ops.Denial(ops.Rule.ACCOUNT)
-    return ops.Denial(ops.Rule.LATE) if age >= wanted.window else None
+    return None if 0 <= age < wanted.window else ops.Denial(ops.Rule.LATE)  # below 0: a clock was put back
 
 
 def _row(session: Session, query: Statement, call_id: str, ordinal: int) -> dict[str, Any] | None:

@@ -72,23 +72,30 @@ def _insert(session: Session, identity: Identity, claim: ops.Claim, person: str)
 def _continue(session: Session, claim: ops.Claim) -> None:
     """Go on with an intent, all of whose attempts are a proven no, unless the caller takes the risk."""
     place = {"of": claim.call.id, "at": claim.ordinal}
-    if not claim.risky and session.first(sql.EARLIER_THAT_MAY_HAVE_RUNG, place) is not None:
+    in_the_way = sql.EARLIER_UNDER_WAY if claim.risky else sql.EARLIER_THAT_MAY_HAVE_RUNG
+    if session.first(in_the_way, place) is not None:
         raise checks.Denied(ops.Denial(ops.Rule.TAKEN))
     session.run(sql.SET_STATE, {"of": claim.call.id} | records.state(claim.call))
     session.run(sql.SET_PLAN, {"of": claim.call.id, "plan": claim.plan})
 
 
 def settle(session: Session, identity: Identity, end: ops.Settle) -> bool:
-    """Write down how an attempt ended; a *maybe* gives way to proof alone."""
+    """Write down how an attempt ended.
+
+    A *maybe* gives way to proof alone. An acceptance is proof against everything else, a no included
+    that was taken for proven while its owner slept; the state is the latest attempt's.
+    """
     call, at = end.call, end.finished_at.timestamp()
-    proof = end.proof or end.verdict in (Verdict.ACCEPTED, Verdict.MAYBE)  # a maybe may stay one
-    asked: dict[str, Any] = {"of": call.id, "at": end.ordinal, "verdict": str(end.verdict)}
-    asked |= {"reason": end.reason, "finished_at": at, "proof": int(proof)}
+    accepted = end.verdict is Verdict.ACCEPTED
+    proof = end.proof or end.verdict is Verdict.MAYBE  # a maybe may stay one
+    place: dict[str, Any] = {"of": call.id, "at": end.ordinal}
+    asked = place | {"verdict": str(end.verdict), "reason": end.reason, "finished_at": at}
+    if session.first(sql.END_ATTEMPT, asked | {"proof": int(proof), "accepted": int(accepted)}) is None:
+        return False
     if end.said is not None:
         remember(session, call, end.finished_at, *end.said)
-    if session.first(sql.END_ATTEMPT, asked) is None:
-        return False
-    session.run(sql.SET_STATE, {"of": call.id} | records.state(call))
+    if not accepted or session.first(sql.LATER, place) is None:
+        session.run(sql.SET_STATE, {"of": call.id} | records.state(call))
     if end.renews:
         session.run(sql.RENEW_KEY, {"of": call.id})
     if call.provider_call_id is not None:
@@ -104,7 +111,8 @@ def settle(session: Session, identity: Identity, end: ops.Settle) -> bool:
 def release(session: Session, _identity: Identity, given: ops.Release) -> bool:
     """Take a failed call's attempt for a no: the caller's route trusts its vendor that far."""
     record = records.one(session, sql.BY_ID_TO_CHANGE, {"id": given.call_id})
-    if record is None or record.call.status is not CallStatus.FAILED:
+    latest = record is not None and given.ordinal == len(record.call.attempts)
+    if record is None or not latest or record.call.status is not CallStatus.FAILED:
         return False
     place = {"of": given.call_id, "at": given.ordinal, "reason": given.reason}
     if session.first(sql.RELEASE_ATTEMPT, place) is None:
@@ -116,7 +124,7 @@ def release(session: Session, _identity: Identity, given: ops.Release) -> bool:
 def observe(session: Session, identity: Identity, seen: ops.Observe) -> None:
     """Merge a vendor's news into the call as it stands by now."""
     stored = records.one(session, sql.BY_ID_TO_CHANGE, {"id": seen.call.id})
-    if stored is None:
+    if stored is None or _of_earlier_attempt(session, stored.call, seen.call):
         return
     now = merged(stored.call, seen.call)
     session.run(sql.SET_STATE, {"of": now.id} | records.state(now))
@@ -124,6 +132,13 @@ def observe(session: Session, identity: Identity, seen: ops.Observe) -> None:
         _opted_out(session, identity, now, seen.at)
     if now.status is CallStatus.CANCELLED and stored.call.status is not CallStatus.CANCELLED:
         session.run(sql.RENEW_KEY, {"of": now.id})
+
+
+def _of_earlier_attempt(session: Session, stored: Call, seen: Call) -> bool:
+    """Tell whether news speak of a vendor's call that a later attempt has taken the place of."""
+    asked = {"of": stored.id, "provider": seen.provider, "vendor_id": seen.provider_call_id}
+    bound = session.first(sql.BOUND_TO, asked)
+    return bound is not None and bound[0] < len(stored.attempts)
 
 
 def remember(session: Session, call: Call, at: datetime, kind: str, detail: str) -> None:
@@ -144,9 +159,11 @@ def _opted_out(session: Session, identity: Identity, call: Call, at: datetime) -
 
 def _note_health(session: Session, identity: Identity, told: ops.Ailing, provider: str, now: float) -> None:
     key = {"provider": provider, "account": identity.digest(told.account)}
+    if told.failed:
+        session.run(sql.START_HEALTH, key)  # so that there is a row to lock: no failure is lost
     row = session.first(sql.HEALTH, key)
-    if row is None and not told.failed:
+    if row is None:
         return
-    failures = (row[0] if row else 0) + 1 if told.failed else 0
+    failures = row[0] + 1 if told.failed else 0
     pause = cooling.pause(failures)
     session.run(sql.SET_HEALTH, key | {"failures": failures, "closed_until": now + pause if pause else 0.0})

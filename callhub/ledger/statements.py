@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import and_, bindparam, func, or_, select, update
+from sqlalchemy import and_, bindparam, func, literal, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from callhub.ledger.schema import (
@@ -86,11 +86,25 @@ EARLIER_THAT_MAY_HAVE_RUNG = Statement(
     .where(attempts.c.intent == bindparam("of"), attempts.c.ordinal < bindparam("at"), MAY_HAVE_RUNG)
     .limit(1)
 )
+EARLIER_UNDER_WAY = Statement(
+    select(attempts.c.ordinal)
+    .where(attempts.c.intent == bindparam("of"), attempts.c.ordinal < bindparam("at"), LEASED)
+    .limit(1)
+)
+LATER = Statement(
+    select(attempts.c.ordinal)
+    .where(attempts.c.intent == bindparam("of"), attempts.c.ordinal > bindparam("at"))
+    .limit(1)
+)
 END_ATTEMPT = Statement(
     update(attempts)
     .where(
         THIS_ATTEMPT,
-        or_(attempts.c.verdict.is_(None), and_(attempts.c.verdict == "maybe", bindparam("proof") == 1)),
+        or_(
+            attempts.c.verdict.is_(None),
+            and_(attempts.c.verdict == "maybe", bindparam("proof") == 1),
+            and_(attempts.c.verdict != "accepted", bindparam("accepted") == 1),
+        ),
     )
     .values({name: bindparam(name) for name in ("verdict", "reason", "finished_at")} | {"lease_until": 0})
     .returning(attempts.c.ordinal)
@@ -111,6 +125,13 @@ RENEW_KEY = Statement(
     update(intents).where(intents.c.id == bindparam("of")).values(generation=intents.c.generation + 1)
 )
 BIND_CALL = Statement(adding(calls, ("provider", "provider_call_id", "intent", "ordinal")))
+BOUND_TO = Statement(
+    select(calls.c.ordinal).where(
+        calls.c.intent == bindparam("of"),
+        calls.c.provider == bindparam("provider"),
+        calls.c.provider_call_id == bindparam("vendor_id"),
+    )
+)
 
 # attempts in doubt
 
@@ -123,10 +144,16 @@ _DOUBT = select(*(attempts.c[name] for name in DOUBT_COLUMNS), database_now().la
 )
 DOUBT = Statement(_DOUBT)
 DOUBT_TO_RETAKE = Statement(_DOUBT.with_for_update())
-RETAKE = Statement(
+ANOTHER_THAT_MAY_HAVE_RUNG = Statement(
+    select(attempts.c.ordinal)
+    .where(attempts.c.intent == bindparam("of"), attempts.c.ordinal != bindparam("at"), MAY_HAVE_RUNG)
+    .limit(1)
+)
+RETAKE = Statement(  # a maybe from now on: what its first owner hears later is no proof of this dial
     update(attempts)
     .where(THIS_ATTEMPT, IN_DOUBT)
     .values(
+        verdict="maybe",
         dials=attempts.c.dials + 1,
         dialled_at=bindparam("dialled_at"),
         lease_until=database_now() + bindparam("lease"),
@@ -197,6 +224,9 @@ HEALTH = Statement(
     .where(health.c.provider == bindparam("provider"), health.c.account == bindparam("account"))
     .with_for_update()
 )
+START_HEALTH = Statement(
+    adding(health, ("provider", "account"), failures=literal(0), closed_until=literal(0.0))
+)
 SET_HEALTH = Statement(
     insert(health)
     .values({name: bindparam(name) for name in ("provider", "account", "failures", "closed_until")})
@@ -241,6 +271,16 @@ CONTACT_TO_CHANGE = Statement(
 DROP_CONTACT = Statement(contacts.delete().where(contacts.c.id == bindparam("id")))
 DROP_LINKS = Statement(contact_links.delete().where(contact_links.c.contact == bindparam("id")))
 CONTACT_PAGE = Statement(
+    select(contacts.c.id, contacts.c.contact)
+    .where(contacts.c.id > bindparam("after"))
+    .order_by(contacts.c.id)
+    .limit(bindparam("limit"))
+)
+CONTACTS_OF_PERSON = Statement(
+    select(contacts.c.contact).where(contacts.c.person == bindparam("person")).order_by(contacts.c.id)
+)
+LINKS = Statement(contact_links.delete().where(contact_links.c.contact == bindparam("id")))
+CONTACT_PAGE = Statement(
     select(contacts.c.contact)
     .where(contacts.c.id > bindparam("after"))
     .order_by(contacts.c.id)
@@ -249,6 +289,13 @@ CONTACT_PAGE = Statement(
 LINKS = Statement(
     select(contact_links.c.provider, contact_links.c.vendor_id).where(
         contact_links.c.contact == bindparam("id")
+    )
+)
+DROP_LINK = Statement(
+    contact_links.delete().where(
+        contact_links.c.contact == bindparam("contact"),
+        contact_links.c.provider == bindparam("provider"),
+        contact_links.c.vendor_id == bindparam("vendor_id"),
     )
 )
 LINKED = Statement(
