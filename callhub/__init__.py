@@ -82,6 +82,15 @@ if TYPE_CHECKING:
         CallRequest as CallRequest,
     )
     from callhub.model.contact import Contact as Contact
+    from callhub.model.copying import (
+        Copied as Copied,
+    )
+    from callhub.model.copying import (
+        CopyOutcome as CopyOutcome,
+    )
+    from callhub.model.copying import (
+        CopyReport as CopyReport,
+    )
     from callhub.model.explanation import Explanation as Explanation
     from callhub.model.lifecycle import (
         CallOutcome as CallOutcome,
@@ -125,6 +134,11 @@ _HOMES = {
         "CallRequest",
     ),
     "model.contact": ("Contact",),
+    "model.copying": (
+        "Copied",
+        "CopyOutcome",
+        "CopyReport",
+    ),
     "model.lifecycle": (
         "CallOutcome",
         "CallStatus",

@@ -22,7 +22,7 @@ def numbers_of(path: str | Path) -> list[tuple[str, str | None]]:
     Raises:
         InvalidRequest: the file or a line of it can't be read; every such line is named.
     """
-    rows = list(_rows(Path(path)))
+    rows = list(rows_of(Path(path)))
     number_at, reason_at = _columns(rows[0][1] if rows else [])
     if rows and number_at is not None:
         rows = rows[1:]
@@ -50,20 +50,29 @@ def refuse(path: str | Path, faults: dict[str, str]) -> None:
     raise InvalidRequest(f"{Path(path).name}: {named}{more}; nothing was read in", fields=faults)
 
 
-def _rows(path: Path) -> Iterator[tuple[int, list[str]]]:
-    """Give every line that isn't empty, with its number."""
+def rows_of(path: Path) -> Iterator[tuple[int, list[str]]]:
+    """Give every line that isn't empty, with its number; one of several lines has the first's.
+
+    Raises:
+        InvalidRequest: the file can't be read.
+    """
+    last = 0
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
             reader = csv.reader(file, strict=True)
             for row in reader:
                 if any(cell.strip() for cell in row):
-                    yield reader.line_num, row
+                    yield last + 1, row
+                last = reader.line_num
     except OSError as error:
         reason = error.strerror or type(error).__name__
-        raise InvalidRequest(f"{path.name} can't be read: {reason}", fields={"path": reason}) from None
-    except (csv.Error, UnicodeDecodeError) as error:
-        reason = f"it is no CSV file in UTF-8 ({type(error).__name__})"
-        raise InvalidRequest(f"{path.name} can't be read: {reason}", fields={"path": reason}) from None
+    except UnicodeDecodeError:
+        reason = "it is no CSV file in UTF-8"
+    except csv.Error as error:
+        reason = f"it is no CSV file in UTF-8: line {last + 1}: {error}"
+    else:
+        return
+    raise InvalidRequest(f"{path.name} can't be read: {reason}", fields={"path": reason})
 
 
 def _columns(head: Sequence[str]) -> tuple[int | None, int | None]:

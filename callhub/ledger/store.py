@@ -60,6 +60,9 @@ WRITES: Mapping[type[Any], Handler] = {
     ops.Unsuppress: suppression.remove,
     ops.SaveContact: book.save,
     ops.DropContact: book.drop,
+    ops.LinkContact: book.link,
+    ops.AdoptContact: book.adopt,
+    ops.LoadContacts: book.load,
 }
 
 

@@ -14,14 +14,16 @@ class Contact(msgspec.Struct, frozen=True, kw_only=True):
     """A person, as callhub and the vendors' books know them.
 
     Attributes:
-        id: ``"<provider>:<vendor id>"`` for an entry of a vendor's book; None until it is in a book.
-        provider: the vendor whose book it is in.
+        id: ``"<provider>:<vendor id>"`` for an entry of a vendor's book, bare for one of callhub's own;
+            None until it is in a book.
+        provider: the vendor whose book it is in; None for callhub's own.
         name: how the person is addressed.
         phone: number in E.164 form.
         email, notes: as the book has them.
         tags: words that contacts are grouped by.
         timezone: IANA name of the person's zone.
-        groups: ids of the vendor's contact groups.
+        groups: ids of the vendor's contact groups; in callhub's own book words, a vendor's groups
+            as ``"<provider>:<id>"``.
         custom_fields: free values by name.
         created_at: aware, UTC.
     """

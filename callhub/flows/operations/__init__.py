@@ -33,13 +33,18 @@ from callhub.flows.operations.intents import (
     Story,
 )
 from callhub.flows.operations.people import (
+    AdoptContact,
     DropContact,
     Entry,
     FindContact,
     FindLinked,
     FindSuppressed,
+    Kept,
+    Line,
+    LinkContact,
     Linked,
     ListSuppressed,
+    LoadContacts,
     PageOfBook,
     SaveContact,
     Suppress,
@@ -47,6 +52,7 @@ from callhub.flows.operations.people import (
 )
 
 __all__ = [
+    "AdoptContact",
     "Ailing",
     "Bound",
     "Claim",
@@ -64,9 +70,13 @@ __all__ = [
     "FindSuppressed",
     "Happened",
     "History",
+    "Kept",
     "LeaveToPerson",
+    "Line",
+    "LinkContact",
     "Linked",
     "ListSuppressed",
+    "LoadContacts",
     "Observe",
     "OpenCalls",
     "PageOfBook",

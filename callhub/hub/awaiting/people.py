@@ -9,7 +9,8 @@ from callhub.flows import (
     contacts,
     suppression,
 )
-from callhub.hub import setup, spreadsheets
+from callhub.flows.contacts import copying, loading
+from callhub.hub import contact_sheets, setup, spreadsheets
 from callhub.hub.awaiting.part import Part
 from callhub.model.contact import Contact
 from callhub.provider.order import ContactFilter
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
     from callhub.flows.operations import Entry
     from callhub.flows.suppression import Suppression
+    from callhub.model.copying import CopyReport
 
 T = TypeVar("T")
 
@@ -50,7 +52,7 @@ class AsyncSuppressions(Part):
 
 
 class AsyncContacts(Part):
-    """The vendors' contact books; ids are ``"<provider>:<vendor id>"``."""
+    """The contact books: callhub's own, the same whatever the vendor, and the vendors'."""
 
     async def create(
         self,
@@ -65,7 +67,7 @@ class AsyncContacts(Part):
         timezone: str | None = None,
         provider: str | None = None,
     ) -> Contact:
-        """Add a contact to a vendor's book."""
+        """Add a contact to callhub's own book, or to a vendor's."""
         contact = Contact(
             name=name, phone=phone, email=email, notes=notes, tags=setup.several("tags", tags),
             groups=setup.several("groups", groups),
@@ -85,14 +87,14 @@ class AsyncContacts(Part):
         tags: Sequence[str] | None = None,
         page_size: int = 100,
     ) -> AsyncIterator[Contact]:
-        """Go through a vendor's book, page by page as it is asked for."""
+        """Go through a book, page by page as it is asked for; the own one in the order of adding."""
         where = ContactFilter(search, group, setup.several("tags", tags))
         return self._pages(partial(contacts.page, self._context, provider, where, page_size))
 
     async def search(
         self, text: str, *, provider: str | None = None, limit: int = 10
     ) -> builtins.list[Contact]:
-        """Search a vendor's book by name or number."""
+        """Search a book by name or number, in whatever way the number is written."""
         return list(await self._runner.run(contacts.search(self._context, provider, text, limit)))
 
     async def update(self, contact_id: str, /, **changes: Any) -> Contact:
@@ -100,5 +102,18 @@ class AsyncContacts(Part):
         return await self._runner.run(contacts.update(self._context, contact_id, changes))
 
     async def delete(self, contact_id: str) -> None:
-        """Delete a contact, for good."""
+        """Delete a contact, for good; in the own book only, or in the vendor's only."""
         await self._runner.run(contacts.delete(self._context, contact_id))
+
+    async def copy(self, from_: str | None = None, to: str | None = None) -> CopyReport:
+        """Copy every contact of a book into another one, and tell what became of each."""
+        return await self._runner.run(copying.copy(self._context, from_, to))
+
+    async def export(self, path: str | Path) -> int:
+        """Write callhub's own book to a CSV file, and count the contacts."""
+        return contact_sheets.write(path, [contact async for contact in self.list()])
+
+    async def load(self, path: str | Path) -> CopyReport:
+        """Read a CSV file into callhub's own book, all of it or nothing."""
+        read = contact_sheets.read(path, self._context.numbers)
+        return await self._runner.run(loading.load(read))

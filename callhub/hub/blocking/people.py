@@ -9,7 +9,8 @@ from callhub.flows import (
     contacts,
     suppression,
 )
-from callhub.hub import setup, spreadsheets
+from callhub.flows.contacts import copying, loading
+from callhub.hub import contact_sheets, setup, spreadsheets
 from callhub.hub.blocking.part import Part
 from callhub.model.contact import Contact
 from callhub.provider.order import ContactFilter
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
     from callhub.flows.operations import Entry
     from callhub.flows.suppression import Suppression
+    from callhub.model.copying import CopyReport
 
 T = TypeVar("T")
 
@@ -61,7 +63,11 @@ class Suppressions(Part):
 
 
 class Contacts(Part):
-    """The vendors' contact books; ids are ``"<provider>:<vendor id>"``."""
+    """The contact books: callhub's own, the same whatever the vendor, and the vendors'.
+
+    Without ``provider``, or with ``"callhub"``, it is the own book, which lies in the ledger and whose
+    ids are bare; a vendor's is reached by its name, and its contacts by ``"<provider>:<vendor id>"``.
+    """
 
     def create(
         self,
@@ -76,11 +82,24 @@ class Contacts(Part):
         timezone: str | None = None,
         provider: str | None = None,
     ) -> Contact:
-        """Add a contact to a vendor's book.
+        """Add a contact to callhub's own book, or to a vendor's.
+
+        Several contacts of the own book may share a number, and even a name: each is a new one.
+
+        Args:
+            name: how the person is addressed.
+            phone: number in E.164 form.
+            email: email of the person.
+            notes: free text.
+            tags: words to find contacts by.
+            groups: the same; in a vendor's book the ids of the vendor's groups.
+            custom_fields: values of your own, by name; whatever JSON can hold.
+            timezone: IANA name of the person's zone; no vendor's book keeps it.
+            provider: whose book; None is callhub's own.
 
         Raises:
             Conflict: the book has that number already, where the vendor minds.
-            InvalidRequest: a field is wrong or too long by the vendor's documents.
+            InvalidRequest: a field is wrong, or too long by the vendor's documents; `fields` names every one.
             UnsupportedFeature: the vendor has no book.
         """
         contact = Contact(
@@ -91,7 +110,11 @@ class Contacts(Part):
         return self._runner.run(contacts.create(self._context, provider, contact))
 
     def get(self, contact_id: str) -> Contact:
-        """Read a contact."""
+        """Read a contact.
+
+        Raises:
+            NotFound: there is none of that id.
+        """
         return self._runner.run(contacts.get(self._context, contact_id))
 
     def list(
@@ -102,18 +125,82 @@ class Contacts(Part):
         tags: Sequence[str] | None = None,
         page_size: int = 100,
     ) -> Iterator[Contact]:
-        """Go through a vendor's book, page by page as it is asked for."""
+        """Go through a book, page by page as it is asked for; the own one in the order of adding.
+
+        What several filters and several tags mean together is the vendor's affair in its book. In the
+        own book a contact must pass all filters and have all the tags; case doesn't count.
+
+        Args:
+            provider: whose book; None is callhub's own.
+            search: part of a name, or of a number in whatever way it is written.
+            group: one group.
+            tags: tags.
+            page_size: how many to read at once.
+        """
         where = ContactFilter(search, group, setup.several("tags", tags))
         return self._pages(partial(contacts.page, self._context, provider, where, page_size))
 
     def search(self, text: str, *, provider: str | None = None, limit: int = 10) -> builtins.list[Contact]:
-        """Search a vendor's book by name or number."""
+        """Search a book by name or number, in whatever way the number is written."""
         return list(self._runner.run(contacts.search(self._context, provider, text, limit)))
 
     def update(self, contact_id: str, /, **changes: Any) -> Contact:
-        """Change the named fields; tags, groups and custom fields are replaced whole."""
+        """Change the named fields; tags, groups and custom fields are replaced whole.
+
+        Raises:
+            NotFound: there is no such contact.
+            InvalidRequest: a field is wrong or isn't one; `fields` names every one.
+        """
         return self._runner.run(contacts.update(self._context, contact_id, changes))
 
     def delete(self, contact_id: str) -> None:
-        """Delete a contact, for good."""
+        """Delete a contact, for good; in the own book only, or in the vendor's only.
+
+        Raises:
+            NotFound: there is no such contact.
+        """
         self._runner.run(contacts.delete(self._context, contact_id))
+
+    def copy(self, from_: str | None = None, to: str | None = None) -> CopyReport:
+        """Copy every contact of a book into another one, and tell what became of each.
+
+        A copy adds and changes, and takes nothing away. Contacts and entries are linked, so that a
+        second copy brings up to date what the first one made; where a vendor has the number already,
+        its entry is linked and brought up to date. What can't be carried and who failed is told in the
+        report. After a crash a repeat goes on, and duplicates nobody.
+
+        Args:
+            from_: None or ``"callhub"`` for callhub's own book, a provider's name for that vendor's.
+            to: the same. From one vendor to another the contacts go through the own book.
+
+        Raises:
+            UnsupportedFeature: a vendor has no book.
+            InvalidRequest: both are the same book.
+            CallhubError: the key isn't accepted, or the book to copy from can't be read.
+        """
+        return self._runner.run(copying.copy(self._context, from_, to))
+
+    def export(self, path: str | Path) -> int:
+        """Write callhub's own book to a CSV file, and count the contacts.
+
+        It is UTF-8, with a line of headings; what a spreadsheet could take for a formula, numbers
+        included, has an apostrophe before it, which `load` takes away again. A file that is there is
+        replaced.
+
+        Raises:
+            InvalidRequest: the file can't be written.
+        """
+        return contact_sheets.write(path, self.list())
+
+    def load(self, path: str | Path) -> CopyReport:
+        """Read a CSV file into callhub's own book, all of it or nothing.
+
+        A line is the contact of its id, and then becomes as the file has it; without an id that is
+        known it is the contact of the same name and number, of which an empty cell takes nothing away;
+        else it is new. So a file that is read twice duplicates nobody.
+
+        Raises:
+            InvalidRequest: a line can't be read; `fields` names every such line, and nothing was read in.
+        """
+        read = contact_sheets.read(path, self._context.numbers)
+        return self._runner.run(loading.load(read))
