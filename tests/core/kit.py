@@ -22,7 +22,7 @@ import httpx
 import httpx2
 import trustme
 
-from callhub import AsyncHub, Contact, Hub
+from callhub import AsyncHub, Contact, Hub, OutcomeUnknown
 from callhub.provider.http import Response
 from callhub.provider.sandbox import Answer, Hit, Sandbox, SandboxClock
 from callhub.runtime.clock import Clock
@@ -144,6 +144,24 @@ class Vendor:
 
     def fail(self, *mishaps: str, method: str = "POST") -> None:
         self.sandbox.fail_next(*mishaps, method=method)
+
+    def in_doubt(self, hub: Any, mishap: str = "drop_after", **changes: Any) -> Call:
+        """Place a call that stays in doubt: after that mishap, its vendor is out of order for a while."""
+        self.fail(mishap)
+        heard: list[Hit] = []
+
+        def out_of_order(hit: Hit) -> Answer | None:
+            heard.append(hit)
+            return Answer(Response(503)) if len(heard) > 1 else None
+
+        self.relay.rigged = out_of_order
+        try:
+            hub.calls.create(**wish(self, **changes))
+        except OutcomeUnknown as error:
+            return call_of(error)
+        finally:
+            self.relay.rigged = lambda _: None
+        raise AssertionError("the call is not in doubt")
 
     def rig(self, answer: Response, *, method: str = "POST", part: str = "", times: int = 10**6) -> None:
         """Answer so, the next few times, whatever has that method and holds that part in its path."""

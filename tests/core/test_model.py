@@ -299,5 +299,13 @@ def test_every_difference_is_a_difference() -> None:
 
 def test_the_document_knows_every_field() -> None:
     """A new field of a request has to be decided about: is it said to the person, or not?"""
-    unsaid = {"provider", "idempotency_key", "metadata", "timeout", "allow_default_script"}
+    unsaid = {
+        "provider",
+        "route",
+        "idempotency_key",
+        "metadata",
+        "timeout",
+        "allow_default_script",
+        "on_unknown",
+    }
     assert set(intake.SAID) | unsaid == set(CallRequest.__struct_fields__)

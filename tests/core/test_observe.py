@@ -30,13 +30,6 @@ if TYPE_CHECKING:
 OTHER = "+14155550177"
 
 
-def in_doubt(hub: Any, vendor: Vendor, **changes: Any) -> Call:
-    vendor.fail("drop_after")
-    with pytest.raises(OutcomeUnknown) as caught:
-        hub.calls.create(**wish(vendor, **changes))
-    return call_of(caught.value)
-
-
 # One call
 
 
@@ -91,9 +84,10 @@ def _script_of(vendor: Vendor) -> str:
 
 
 def test_a_call_in_doubt_has_nobody_to_ask(hub: Any, vendor: Vendor) -> None:
-    call = in_doubt(hub, vendor)
+    call = vendor.in_doubt(hub)
+    asked = len(vendor.relay.seen)
     assert hub.calls.get(call.id).status is CallStatus.IN_DOUBT
-    assert len(vendor.relay.seen) == 1
+    assert len(vendor.relay.seen) == asked
 
 
 def test_what_the_ledger_knows_needs_no_provider(side: Side, vendor: Vendor, rows: Rows) -> None:
@@ -252,11 +246,12 @@ def test_waiting_ends_in_time_also_where_the_vendor_is_slow(hub: Any, vendor: Ve
 
 
 def test_waiting_for_a_call_in_doubt_is_refused(hub: Any, vendor: Vendor) -> None:
-    call = in_doubt(hub, vendor)
+    call = vendor.in_doubt(hub)
+    asked, slept = len(vendor.relay.seen), len(vendor.clock.slept)
     with pytest.raises(OutcomeUnknown, match="gave no id to ask for") as caught:
         hub.calls.wait(call.id)
-    assert call_of(caught.value).id == call.id
-    assert vendor.clock.slept == []
+    assert (call_of(caught.value).id, caught.value.dialed) == (call.id, "maybe")
+    assert (len(vendor.relay.seen), len(vendor.clock.slept)) == (asked, slept)
 
 
 def test_waiting_for_a_vendors_own_call(hub: Any, erzycall: Vendor) -> None:
@@ -427,7 +422,7 @@ def test_a_vendor_that_fails_in_the_middle_of_a_list(hub: Any, world: World) -> 
 
 def test_the_history_is_newest_first_and_asks_nobody(hub: Any, world: World) -> None:
     made = [hub.calls.create(**wish(name)).id for _ in range(3) for name in world.settings]
-    doubtful = in_doubt(hub, world.erzycall).id
+    doubtful = world.erzycall.in_doubt(hub).id
     before = len(world.erzycall.relay.seen), len(world.aicaller.relay.seen)
     assert ids(hub.calls.history()) == [doubtful, *reversed(made)]
     assert (len(world.erzycall.relay.seen), len(world.aicaller.relay.seen)) == before
@@ -446,7 +441,7 @@ def test_the_history_holds_what_was_refused(hub: Any, vendor: Vendor) -> None:
 def test_the_history_by_status_number_and_time(hub: Any, vendor: Vendor) -> None:
     first = hub.calls.create(**wish(vendor)).id
     vendor.clock.advance(600)
-    second = in_doubt(hub, vendor, to=OTHER).id
+    second = vendor.in_doubt(hub, to=OTHER).id
     vendor.clock.advance(600)
     third = hub.calls.create(**wish(vendor, contact=Contact(name="B"))).id
     history = hub.calls.history

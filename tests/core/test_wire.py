@@ -22,6 +22,7 @@ from tests.core.kit import (
     KEYS,
     NUMBER,
     SCRIPTS,
+    START,
     RawServer,
     call_of,
     closed_port,
@@ -51,9 +52,14 @@ def library(request: pytest.FixtureRequest) -> str | None:
     return found
 
 
+ALONE = {"idempotency_window": 0, "settling": 3600}  # what is in doubt is neither sent again nor looked up
+
+
 def hub_at(side: Side, vendor: Vendor, address: str, library: str | None, **options: Any) -> Any:
+    given = {name: options.pop(name) for name in ALONE if name in options}
     client = side.client(library, **options) if library else None
-    return side.hub(providers={vendor.name: vendor.settings | {"base_url": address}}, http_client=client)
+    settings = {vendor.name: vendor.settings | {"base_url": address}}
+    return side.hub(providers=settings, http_client=client, **given)
 
 
 # What the other side may do
@@ -160,15 +166,45 @@ def test_once_a_byte_may_have_arrived_it_is_maybe_and_sent_once(
     side: Side, erzycall: Vendor, library: str | None, talk: Talk
 ) -> None:
     with RawServer(talk) as server:
-        hub = hub_at(side, erzycall, f"http://{server.address}", library)
+        hub = hub_at(side, erzycall, f"http://{server.address}", library, **ALONE)
         with pytest.raises(OutcomeUnknown, match="no answer from ErzyCall: ") as caught:
             hub.calls.create(**wish(erzycall, timeout=SOON if talk in QUIET else 10, idempotency_key="k"))
         assert [attempt.verdict for attempt in call_of(caught.value).attempts] == ["maybe"]
         assert caught.value.dialed == "maybe"
         assert secrets_in(told(caught.value)) == []
-        with pytest.raises(OutcomeUnknown):
+        with pytest.raises(OutcomeUnknown, match="not dialled again"):
             hub.calls.create(**wish(erzycall, idempotency_key="k"))
         assert server.connections == 1
+
+
+@pytest.mark.parametrize("talk", sorted(set(PROVES_NOTHING) - QUIET, key=str), ids=lambda talk: talk.__name__)
+def test_what_proves_nothing_is_settled_by_the_same_bytes_again(
+    side: Side, erzycall: Vendor, library: str | None, talk: Talk
+) -> None:
+    def once(server: RawServer, line: socket.socket) -> None:
+        (talk if server.connections == 1 else answers)(server, line)
+
+    with RawServer(once) as server:
+        hub = hub_at(side, erzycall, f"http://{server.address}", library)
+        call = hub.calls.create(**wish(erzycall, idempotency_key="k"))
+        assert (call.provider_call_id, [each.verdict for each in call.attempts]) == ("call_1", ["accepted"])
+        assert call.attempts[0].reason == "accepted when the same request was sent again"
+        assert server.connections == 2
+        assert {request.partition(b" ")[0] for request in server.requests} == {b"POST"}
+        assert len(set(server.requests)) == 1
+
+
+@pytest.mark.parametrize("talk", [closes_at_once, resets_after_the_request], ids=lambda talk: talk.__name__)
+def test_what_proves_nothing_stays_a_maybe_where_nothing_is_proved_later(
+    side: Side, erzycall: Vendor, library: str | None, talk: Talk
+) -> None:
+    with RawServer(talk) as server:
+        hub = hub_at(side, erzycall, f"http://{server.address}", library)
+        with pytest.raises(OutcomeUnknown, match="the look-up failed") as caught:
+            hub.calls.create(**wish(erzycall, idempotency_key="k"))
+        assert (caught.value.dialed, caught.value.provider) == ("maybe", "erzycall")
+        assert [attempt.verdict for attempt in call_of(caught.value).attempts] == ["maybe"]
+        assert len({request for request in server.requests if request.startswith(b"POST")}) <= 1
 
 
 def reads_on_never(server: RawServer, line: socket.socket) -> None:
@@ -181,7 +217,7 @@ def test_a_request_that_can_not_be_written_whole_is_maybe(
 ) -> None:
     """It is longer than what the sockets on the way hold."""
     with RawServer(reads_on_never, holds=4096) as server:
-        hub = hub_at(side, erzycall, f"http://{server.address}", library)
+        hub = hub_at(side, erzycall, f"http://{server.address}", library, **ALONE)
         with pytest.raises(OutcomeUnknown, match="the connection broke while sending") as caught:
             hub.calls.create(**wish(erzycall, timeout=SOON, extras={"erzycall": {"text": "x" * 5_000_000}}))
         assert [attempt.verdict for attempt in call_of(caught.value).attempts] == ["maybe"]
@@ -192,7 +228,7 @@ def test_a_reset_at_once_is_met_while_connecting_or_while_sending(
     side: Side, erzycall: Vendor, library: str | None
 ) -> None:
     with RawServer(resets_at_once) as server:
-        hub = hub_at(side, erzycall, f"http://{server.address}", library)
+        hub = hub_at(side, erzycall, f"http://{server.address}", library, **ALONE)
         with pytest.raises((OutcomeUnknown, Unreachable)) as caught:
             hub.calls.create(**wish(erzycall, timeout=5))
         verdicts = [attempt.verdict for attempt in call_of(caught.value).attempts]
@@ -209,10 +245,31 @@ def test_the_same_where_a_repeat_would_ring_twice(
     side: Side, aicaller: Vendor, library: str | None, talk: Talk
 ) -> None:
     with RawServer(talk) as server:
-        hub = hub_at(side, aicaller, f"http://{server.address}", library)
-        with pytest.raises(OutcomeUnknown):
+        hub = hub_at(side, aicaller, f"http://{server.address}", library, settling=3600)
+        with pytest.raises(OutcomeUnknown, match="too early for a look-up"):
             hub.calls.create(**wish(aicaller, timeout=SOON if talk in QUIET else 10))
         assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize("listed", ["listed", None])
+def test_where_a_repeat_would_ring_twice_it_is_only_looked_up(
+    side: Side, aicaller: Vendor, library: str | None, listed: str | None
+) -> None:
+    body = {"_id": "call_1", "status": "queued", "toPhoneNumber": NUMBER, "createdAt": START.isoformat()}
+
+    def loses_the_answer(server: RawServer, line: socket.socket) -> None:
+        if server.request_of(line).startswith(b"GET"):
+            line.sendall(http_answer(json.dumps({"data": [body] if listed else []}).encode()))
+
+    with RawServer(loses_the_answer) as server:
+        hub = hub_at(side, aicaller, f"http://{server.address}", library)
+        if listed:
+            assert hub.calls.create(**wish(aicaller)).provider_call_id == "call_1"
+        else:
+            with pytest.raises(OutcomeUnknown) as caught:
+                hub.calls.create(**wish(aicaller))
+            assert call_of(caught.value).needs_person
+        assert [request.partition(b" ")[0] for request in server.requests] == [b"POST", b"GET"]
 
 
 def test_a_reading_is_asked_again_where_that_is_harmless(
@@ -324,6 +381,59 @@ def test_no_tls_where_tls_is_wanted(side: Side, erzycall: Vendor, library: str |
         unreachable(hub, erzycall, "the TLS handshake failed")
 
 
+@pytest.mark.parametrize("ends", [closes_at_once, resets_at_once], ids=lambda talk: talk.__name__)
+def test_a_tls_handshake_that_breaks_off(
+    side: Side, erzycall: Vendor, library: str | None, ends: Talk
+) -> None:
+    def hears_hello(server: RawServer, line: socket.socket) -> None:
+        line.recv(10)
+        ends(server, line)
+
+    with RawServer(hears_hello) as server:
+        hub = hub_at(side, erzycall, f"https://{server.address}", library)
+        unreachable(hub, erzycall, "(the TLS handshake failed|could not connect)")
+
+
+@pytest.mark.parametrize("library", ["httpx2", "httpx"])
+@pytest.mark.parametrize(
+    "talk",
+    [resets_after_the_request, closes_after_the_request, closes_within_the_body],
+    ids=lambda talk: talk.__name__,
+)
+def test_what_breaks_off_after_the_tls_handshake_is_maybe(
+    side: Side, erzycall: Vendor, library: str, talk: Talk
+) -> None:
+    """Our own client doesn't know the tests' authority, so its handshake would never be over."""
+    with RawServer(talk, tls=serving("127.0.0.1")) as server:
+        hub = hub_at(side, erzycall, f"https://{server.address}", library, **ALONE)
+        with pytest.raises(OutcomeUnknown) as caught:
+            hub.calls.create(**wish(erzycall))
+        assert [attempt.verdict for attempt in call_of(caught.value).attempts] == ["maybe"]
+        assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize("ends", [closes_at_once, resets_at_once], ids=lambda talk: talk.__name__)
+def test_a_proxy_that_says_nothing_and_leaves_lets_no_dial_through(
+    side: Side, erzycall: Vendor, library: str | None, ends: Talk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whether it was told to ring is then not ours to say, so that *maybe* is as right as *no*."""
+
+    def leaves(server: RawServer, line: socket.socket) -> None:
+        server.request_of(line)
+        ends(server, line)
+
+    with RawServer(leaves) as server:
+        monkeypatch.setenv("HTTPS_PROXY", f"http://{server.address}")
+        options = {"proxy": f"http://{server.address}"} if library else {}
+        hub = hub_at(side, erzycall, "https://vendor.example", library, **options, **ALONE)
+        with pytest.raises((OutcomeUnknown, Unreachable)) as caught:
+            hub.calls.create(**wish(erzycall))
+        verdicts = {attempt.verdict for attempt in call_of(caught.value).attempts}
+        assert verdicts == ({"maybe"} if caught.value.dialed == "maybe" else {"unreachable"})
+        assert {request.partition(b" ")[0] for request in server.requests} == {b"CONNECT"}
+        assert not any(KEYS["erzycall"].encode() in request for request in server.requests)
+
+
 @pytest.mark.parametrize(
     "status", [b"403 Forbidden", b"407 Proxy Authentication Required", b"502 Bad Gateway"]
 )
@@ -422,7 +532,7 @@ def test_an_answer_that_trickles_in_is_given_up(side: Side, erzycall: Vendor) ->
             time.sleep(0.05)
 
     with RawServer(trickles) as server:
-        hub = hub_at(side, erzycall, f"http://{server.address}", None)
+        hub = hub_at(side, erzycall, f"http://{server.address}", None, **ALONE)
         began = time.monotonic()
         with pytest.raises(OutcomeUnknown, match="no answer in time"):
             hub.calls.create(**wish(erzycall, timeout=SOON))
