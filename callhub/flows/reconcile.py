@@ -13,6 +13,7 @@ Whatever else an answer says (a refusal, too) proves nothing: the first request 
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -98,6 +99,11 @@ class _Case:
     doubt: Doubt
     order: Order
     deadline: float
+
+    @property
+    def window(self) -> timedelta:
+        """Give how long after its caller gave up a vendor may still carry a request out."""
+        return timedelta(seconds=self.context.idempotency_window)
 
 
 def reconcile(context: Context, call_id: str, timeout: float) -> Steps[Call]:
@@ -284,9 +290,8 @@ def _look_up(case: _Case) -> Steps[str]:
     """Look for the call in what the vendor lists, and settle it where that proves anything."""
     provider = case.link.provider
     if not provider.supports(Feature.LIST):
-        return (
-            yield from _leave(case.call, f"{provider.title} can neither be asked again nor lists its calls")
-        )
+        why = f"{provider.title} can neither be asked again nor lists its calls"
+        return (yield from _leave(case.call, why))
     early = yield from _too_early(case)
     if early:
         return early
@@ -300,10 +305,18 @@ def _look_up(case: _Case) -> Steps[str]:
     if found.call is not None:
         yield from _end(case, Verdict.ACCEPTED, "found by a look-up at the vendor", found.call)
         return ""
-    if found.unclear or not provider.supports(Feature.COMPLETE_LIST):
-        why = found.unclear or f"a look-up found nothing, and {provider.title}'s list may be incomplete"
-        return (yield from _leave(case.call, why))
-    return (yield from _absent(case))
+    why = found.unclear or _no_proof(case)
+    return (yield from (_leave(case.call, why) if why else _absent(case)))
+
+
+def _no_proof(case: _Case) -> str:
+    """Say why a look-up that found nothing proves nothing; nothing where it proves that there is no call."""
+    title = case.link.provider.title
+    if not case.link.provider.supports(Feature.COMPLETE_LIST):
+        return f"a look-up found nothing, and {title}'s list may be incomplete"
+    if case.doubt.assumed and len(case.context.links) > 1:
+        return f"{title} doesn't have it, but another vendor may: a backup was restored since"
+    return ""
 
 
 def _too_early(case: _Case) -> Steps[str]:
@@ -344,15 +357,20 @@ def _judged(case: _Case, listed: list[Call]) -> Steps[lookup.Finding]:
     free = [call for call in listed if call.provider_call_id not in taken]
     now = yield from ask(Now())
     skew = (retry.date(case.link.date) or now) - now
-    sought = lookup.Sought.of(provider.name, case.order, (doubt.started_at, doubt.until), skew, doubt.rivals)
-    return lookup.find(sought, free, provider.reference)
+    sent = (doubt.started_at, max(doubt.until, doubt.last_dial))
+    sought = lookup.Sought.of(provider.name, case.order, sent, skew, doubt.rivals)
+    found = lookup.find(sought, free, provider.reference)
+    late = dataclasses.replace(sought, until=sought.until + case.window)
+    if found == lookup.Finding() != lookup.find(late, free, provider.reference):
+        return lookup.Finding(unclear="a call that fits came to be later than was to be expected")
+    return found
 
 
 def _absent(case: _Case) -> Steps[str]:
     """Take a complete look-up that found nothing for a no, once nothing can be under way any more."""
     now = yield from ask(Now())
-    window = timedelta(seconds=case.context.idempotency_window)
-    if now - case.doubt.last_dial < window or case.doubt.age < window.total_seconds():
+    given_up = max(case.doubt.until, case.doubt.last_dial)
+    if now - given_up < case.window or case.doubt.age < case.window.total_seconds():
         return "a look-up found nothing yet; it counts once the vendor can't be at work on it any more"
     yield from _end(case, Verdict.REFUSED, "a complete look-up shows that the vendor doesn't have it", None)
     return ""

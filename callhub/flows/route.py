@@ -14,6 +14,7 @@ from callhub.errors import (
     Conflict,
     LedgerError,
     NoProviderAvailable,
+    OutcomeUnknown,
     RateLimited,
     Suppressed,
     Unreachable,
@@ -69,6 +70,15 @@ def through(intent: Intent, candidates: list[Candidate], on_unknown: str) -> Ste
         OutcomeUnknown: one of them may have taken the call, and nothing else could tell.
         CallhubError: the last word, where nobody took it.
     """
+    try:
+        return (yield from _one_by_one(intent, candidates, on_unknown))
+    except LedgerError as error:
+        if intent.dialed == "maybe":
+            error.dialed = "maybe"
+        raise
+
+
+def _one_by_one(intent: Intent, candidates: list[Candidate], on_unknown: str) -> Steps[Call]:
     waiting = deque(candidates)
     while waiting and sum(one.tried for one in candidates) < intent.plan.attempts:
         candidate = waiting.popleft()
@@ -114,12 +124,7 @@ def _ready(intent: Intent, candidate: Candidate) -> Steps[bool]:
 
 
 def _attempted(intent: Intent, candidate: Candidate) -> Steps[Call | CallhubError | None]:
-    try:
-        answer = yield from attempt.make(intent, candidate.link, candidate.order)
-    except LedgerError as error:
-        if intent.dialed == "maybe":
-            error.dialed = "maybe"
-        raise
+    answer = yield from attempt.make(intent, candidate.link, candidate.order)
     if not isinstance(answer, Denial):
         return answer
     if answer.rule is not Rule.TAKEN:
@@ -175,6 +180,9 @@ def guard_error(denial: Denial, provider: str) -> CallhubError:
     if denial.rule is Rule.COOLING:
         said = f"{provider} keeps failing and is left alone for now{again}; nothing was sent"
         return Unreachable(said, provider=provider, code=COOLING, retry_after=wait)
+    if denial.rule is Rule.RESTORED:
+        said = "the ledger was restored from a backup, and the call may have been placed after that was made"
+        return OutcomeUnknown(f"{said}: it was not dialled", provider=provider)
     said = f"the {denial.rule} of this person is reached; nothing was dialled{again}"
     return RateLimited(said, code=denial.rule.name.lower(), retry_after=wait)
 

@@ -39,6 +39,7 @@ def find(session: Session, identity: Identity, wanted: ops.FindDoubt) -> ops.Dou
         age=row["now"] - row["claimed_at"],
         leased=row["lease_until"] > row["now"],
         rivals=tuple(rivals),
+        assumed=bool(row["assumed"]),
     )
 
 
@@ -92,6 +93,8 @@ def _denied(identity: Identity, wanted: ops.Retake, row: dict[str, Any] | None) 
         return ops.Denial(ops.Rule.LEASED, row["lease_until"] - row["now"])
     if row["account"] != identity.digest(wanted.account):
         return ops.Denial(ops.Rule.ACCOUNT)
+    if row["assumed"]:  # its key may stand for a no by now, and the call under the next one
+        return ops.Denial(ops.Rule.RESTORED)
     return None if 0 <= age < wanted.window else ops.Denial(ops.Rule.LATE)  # below 0: a clock was put back
 
 

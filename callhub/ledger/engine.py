@@ -124,5 +124,5 @@ def _make_private(file: Path) -> None:
 def _on_connect(clock: Callable[[], float], connection: Any, _record: object) -> None:
     connection.isolation_level = None  # transactions are begun by the ledger, not by the driver
     connection.create_function("callhub_now", 0, clock)
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "secure_delete=ON"):
         connection.execute(f"PRAGMA {pragma}")

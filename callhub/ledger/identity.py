@@ -14,15 +14,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """The namespace of a ledger, and the secret that never leaves it."""
+    """The namespace of a ledger, the secret that never leaves it, and whether it comes from a backup."""
 
     namespace: str
     secret: bytes = field(repr=False)
+    restored: bool = False
 
     @classmethod
     def of(cls, facts: Mapping[str, str], namespace: str | None) -> Identity:
         """Read it from the ledger's facts."""
-        return cls(namespace or facts["namespace"], bytes.fromhex(facts["secret"]))
+        return cls(namespace or facts["namespace"], bytes.fromhex(facts["secret"]), "restored" in facts)
 
     def digest(self, text: str) -> str:
         """Give a keyed hash."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from callhub.flows import operations as ops
-from callhub.ledger import checks, records
+from callhub.ledger import checks, erasing, records, restored
 from callhub.ledger import statements as sql
 from callhub.model.call import Call, merged
 from callhub.model.lifecycle import CallOutcome, CallStatus
@@ -19,8 +19,11 @@ if TYPE_CHECKING:
     from callhub.ledger.session import Session
 
 
-def claim(session: Session, identity: Identity, claim: ops.Claim) -> ops.Claimed:
-    """Insert the attempt, and the intent with the first one; nothing is written where a rule forbids it."""
+def claim(session: Session, identity: Identity, claim: ops.Claim) -> ops.Claimed | ops.Denial:
+    """Insert the attempt, and the intent with the first one; nothing is written where a rule forbids it.
+
+    A claim that a restoration turns down stays written: as an attempt that may have been made before.
+    """
     call = claim.call
     person = identity.person(call.to or "")
     session.lock(person)
@@ -30,6 +33,8 @@ def claim(session: Session, identity: Identity, claim: ops.Claim) -> ops.Claimed
     number = call.to or ""
     checks.suppression(session, identity, number)
     checks.pace(session, person, claim.guards, claim.started_at.timestamp(), (call.id, claim.ordinal))
+    if identity.restored and restored.holds(session, claim):
+        return ops.Denial(ops.Rule.RESTORED)
     if not claim.cooling:
         return ops.Claimed()
     return ops.Claimed(ailing=checks.health(session, identity, claim))
@@ -90,29 +95,33 @@ def settle(session: Session, identity: Identity, end: ops.Settle) -> bool:
     proof = end.proof or end.verdict is Verdict.MAYBE  # a maybe may stay one
     place: dict[str, Any] = {"of": call.id, "at": end.ordinal}
     asked = place | {"verdict": str(end.verdict), "reason": end.reason, "finished_at": at}
-    if session.first(sql.END_ATTEMPT, asked | {"proof": int(proof), "accepted": int(accepted)}) is None:
+    ended = session.first(sql.END_ATTEMPT, asked | {"proof": int(proof), "accepted": int(accepted)})
+    if ended is None:
         return False
+    kept = erasing.as_kept(session, call) if ended[1] else call
     if end.said is not None:
         remember(session, call, end.finished_at, *end.said)
     if not accepted or session.first(sql.LATER, place) is None:
-        session.run(sql.SET_STATE, {"of": call.id} | records.state(call))
+        session.run(sql.SET_STATE, {"of": call.id} | records.state(kept))
     if end.renews:
         session.run(sql.RENEW_KEY, {"of": call.id})
     if call.provider_call_id is not None:
         bound = {"provider": call.provider, "provider_call_id": call.provider_call_id}
         session.run(sql.BIND_CALL, bound | {"intent": call.id, "ordinal": end.ordinal})
     if end.opted_out or call.outcome is CallOutcome.OPTED_OUT:
-        _opted_out(session, identity, call, end.finished_at)
+        _opted_out(session, identity, call, end.finished_at, kept.to)
     if end.ailing is not None:
         _note_health(session, identity, end.ailing, call.provider or "", at)
     return True
 
 
-def release(session: Session, _identity: Identity, given: ops.Release) -> bool:
+def release(session: Session, identity: Identity, given: ops.Release) -> bool:
     """Take a failed call's attempt for a no: the caller's route trusts its vendor that far."""
     record = records.one(session, sql.BY_ID_TO_CHANGE, {"id": given.call_id})
     latest = record is not None and given.ordinal == len(record.call.attempts)
     if record is None or not latest or record.call.status is not CallStatus.FAILED:
+        return False
+    if identity.restored and restored.untouched(session, given.call_id):
         return False
     place = {"of": given.call_id, "at": given.ordinal, "reason": given.reason}
     if session.first(sql.RELEASE_ATTEMPT, place) is None:
@@ -127,9 +136,10 @@ def observe(session: Session, identity: Identity, seen: ops.Observe) -> None:
     if stored is None or _of_earlier_attempt(session, stored.call, seen.call):
         return
     now = merged(stored.call, seen.call)
-    session.run(sql.SET_STATE, {"of": now.id} | records.state(now))
+    kept = erasing.scrubbed(now) if erasing.erased(stored) else now
+    session.run(sql.SET_STATE, {"of": now.id} | records.state(kept))
     if now.outcome is CallOutcome.OPTED_OUT:
-        _opted_out(session, identity, now, seen.at)
+        _opted_out(session, identity, now, seen.at, kept.to)
     if now.status is CallStatus.CANCELLED and stored.call.status is not CallStatus.CANCELLED:
         session.run(sql.RENEW_KEY, {"of": now.id})
 
@@ -147,11 +157,11 @@ def remember(session: Session, call: Call, at: datetime, kind: str, detail: str)
     session.run(sql.ADD_EVENT, event | {"detail": detail})
 
 
-def _opted_out(session: Session, identity: Identity, call: Call, at: datetime) -> None:
-    """Put the person on the suppression list: no vendor may dial them again."""
+def _opted_out(session: Session, identity: Identity, call: Call, at: datetime, shown: str | None) -> None:
+    """Put the person on the suppression list: no vendor may dial them again; `shown` is the number kept."""
     if call.to is None:
         return
-    entry = {"number": call.to, "reason": "opted out", "source": call.provider or "vendor"}
+    entry = {"number": shown, "reason": "opted out", "source": call.provider or "vendor"}
     session.run(
         sql.ADD_SUPPRESSED, identity.person_and_literal(call.to) | entry | {"added_at": at.timestamp()}
     )

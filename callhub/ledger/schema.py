@@ -75,6 +75,7 @@ attempts = Table(
     Column("claimed_at", Float, nullable=False, server_default="0"),
     Column("dialled_at", Float, nullable=False, server_default="0"),
     Column("dials", Integer, nullable=False, server_default="1"),
+    Column("assumed", Integer, nullable=False, server_default="0"),
     Column("lease_until", Float, nullable=False),
     Column("finished_at", Float),
     Column("verdict", String(12)),

@@ -107,7 +107,7 @@ END_ATTEMPT = Statement(
         ),
     )
     .values({name: bindparam(name) for name in ("verdict", "reason", "finished_at")} | {"lease_until": 0})
-    .returning(attempts.c.ordinal)
+    .returning(attempts.c.ordinal, attempts.c.vendor_order.is_(None))
 )
 RELEASE_ATTEMPT = Statement(
     update(attempts)
@@ -137,7 +137,7 @@ BOUND_TO = Statement(
 
 DOUBT_COLUMNS = (
     *("person", "provider", "account", "method", "path", "headers", "body", "vendor_order"),
-    *("started_at", "claimed_at", "dialled_at", "finished_at", "lease_until"),
+    *("started_at", "claimed_at", "dialled_at", "finished_at", "lease_until", "assumed"),
 )
 _DOUBT = select(*(attempts.c[name] for name in DOUBT_COLUMNS), database_now().label("now")).where(
     THIS_ATTEMPT, IN_DOUBT

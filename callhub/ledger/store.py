@@ -8,17 +8,34 @@ read is still true when it writes.
 from __future__ import annotations
 
 import logging
+import os
 import time
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from threading import Lock
 from typing import TYPE_CHECKING, Any, TypeVar
+from weakref import WeakSet
+
+from sqlalchemy.pool import StaticPool
 
 from callhub.errors import CallhubError, LedgerError
 from callhub.flows import operations as ops
-from callhub.ledger import book, checks, doubts, migrations, placing, reading, suppression
-from callhub.ledger.engine import open_engine, turns, where
+from callhub.flows.operations import keeping
+from callhub.ledger import (
+    backup,
+    book,
+    checks,
+    doubts,
+    housekeeping,
+    migrations,
+    placing,
+    reading,
+    restored,
+    suppression,
+    trouble,
+)
+from callhub.ledger.engine import begin, open_engine, turns, where
 from callhub.ledger.identity import Identity
 from callhub.ledger.session import Session
 
@@ -27,6 +44,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Engine
 
+    from callhub.errors import Dialed
     from callhub.flows.effects import LedgerOp
 
 T = TypeVar("T")
@@ -48,6 +66,10 @@ READS: Mapping[type[Any], Handler] = {
     ops.FindContact: book.find,
     ops.FindLinked: book.find_linked,
     ops.PageOfBook: book.page,
+    keeping.LookAtLedger: housekeeping.look,
+    keeping.CopyLedger: backup.copy,
+    keeping.FindOld: housekeeping.find_old,
+    keeping.Wipe: housekeeping.wipe,
 }
 WRITES: Mapping[type[Any], Handler] = {
     ops.Claim: placing.claim,
@@ -63,7 +85,17 @@ WRITES: Mapping[type[Any], Handler] = {
     ops.LinkContact: book.link,
     ops.AdoptContact: book.adopt,
     ops.LoadContacts: book.load,
+    keeping.Forget: housekeeping.forget,
+    keeping.Clear: housekeeping.clear,
+    keeping.MarkRestored: restored.mark_alone,
+    keeping.Reopen: restored.reopen,
 }
+REPEATABLE = {ops.Settle, ops.Observe, ops.LeaveToPerson, ops.Suppress}  # twice is the same as once
+TRIES = 4
+UNSURE = (
+    "nobody can tell whether this was written down before the connection broke, and callhub sent nothing "
+    "after it; ask again under the same idempotency_key"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +127,8 @@ class Ledger:
         self._clock = clock
         self._opening = Lock()
         self._opened: _Opened | None = None
+        self._left_behind = False
+        _MADE.add(self)
 
     def perform(self, operation: LedgerOp[T]) -> T:
         """Carry out one operation, and return its answer once it is committed.
@@ -108,28 +142,33 @@ class Ledger:
         return answer
 
     def transact(self, handler: Handler, asked: object, *, writes: bool) -> Any:
-        """Run a handler in one transaction; once more on a new connection where the first was dead.
+        """Run a handler in one transaction; again where nothing of it was committed and that may help.
 
         Raises:
-            LedgerError: the database can't be opened, read or written.
+            LedgerError: the database can't be opened, read or written; `dialed` is "maybe" where what
+                was asked for may have been written down all the same.
         """
+        dialed: Dialed = "no"
         try:
-            opened = self.open()
-            try:
-                return self._run(opened, handler, asked, writes=writes)
-            except _Stale:
-                return self._run(opened, handler, asked, writes=writes)
+            return self._persist(handler, asked, writes=writes)
         except CallhubError:
             raise
+        except trouble.Unsure as error:
+            dialed, reason = "maybe", f"{trouble.reason(error.__cause__ or error)}; {UNSURE}"
         except Exception as error:  # noqa: BLE001 - the driver's errors, and rows that can't be read
-            reason = self._reason(error)
-        raise LedgerError(f"the ledger ({self.where}) can't be used: {reason}")
+            reason = trouble.reason(error)
+        raise LedgerError(f"the ledger ({self.where}) can't be used: {reason}", dialed=dialed)
 
     def open(self) -> _Opened:
         """Open the database, making or upgrading its tables where that is needed."""
         if self._opened is not None:
             return self._opened
         with self._opening:
+            if self._left_behind:
+                raise LedgerError(
+                    "a ledger in memory stays with the process that opened it: use a file or PostgreSQL, or "
+                    "make the hub after the fork"
+                )
             if self._opened is None:
                 engine = open_engine(self.url, self._clock)
                 turn = turns(engine)
@@ -146,23 +185,47 @@ class Ledger:
                 self._opened.engine.dispose()
             self._opened = None
 
+    def after_fork(self) -> None:
+        """Open anew in a process that was forked off: connections can't be shared with the parent."""
+        self._opening = Lock()
+        if self._opened is None:
+            return
+        _INHERITED.append(self._opened)
+        self._left_behind = isinstance(self._opened.engine.pool, StaticPool)
+        self._opened = None
+
+    def _persist(self, handler: Handler, asked: object, *, writes: bool) -> Any:
+        again = type(asked) in REPEATABLE
+        for left in reversed(range(TRIES)):
+            opened = self.open()
+            try:
+                return self._run(opened, handler, asked, writes=writes)
+            except trouble.Undone as error:
+                if not left:
+                    raise (error.__cause__ or error) from None
+            except trouble.Unsure:
+                if not (left and again):
+                    raise
+        raise AssertionError
+
     def _run(self, opened: _Opened, handler: Handler, asked: object, *, writes: bool) -> Any:
         with opened.turn, _connection(opened.engine) as connection:
             session = Session(opened.engine.dialect.name, connection)
-            if session.dialect == "sqlite":
-                connection.execute("BEGIN IMMEDIATE" if writes else "BEGIN")
             try:
+                begin(connection, writes=writes)
                 answer = handler(session, opened.identity, asked)
             except checks.Denied as denied:
-                connection.rollback()
+                _roll_back(connection)
                 return denied.answer
             except BaseException as error:
-                with suppress(Exception):
-                    connection.rollback()
-                if opened.engine.dialect.is_disconnect(error, None, None):  # type: ignore[arg-type]
-                    raise _Stale from error
+                _roll_back(connection)
+                if trouble.may_be_run_again(connection, error):
+                    raise trouble.Undone from error
                 raise
-            connection.commit()
+            if writes:
+                _commit(connection)
+            else:
+                _roll_back(connection)
             return answer
 
     def _tell_unsettled(self, opened: _Opened) -> None:
@@ -174,43 +237,45 @@ class Ledger:
                 count,
             )
 
-    def _reason(self, error: Exception) -> str:
-        module = type(error).__module__.partition(".")[0]
-        if module in ("sqlite3", "psycopg", "sqlalchemy"):
-            said = str(getattr(error, "orig", None) or error).strip().splitlines()
-            text = said[0] if said else type(error).__name__
-            return f"{text}{_advice(text)}"
-        return f"it holds, or was given, what can't be kept ({type(error).__name__})"
-
 
 _MANY = 1000
-
-ADVICE: Mapping[str, str] = {
-    "readonly": "make the file and its folder writable, or choose another place by CALLHUB_LEDGER",
-    "disk is full": "make room on the disk; nothing is dialled before a call is written down",
-    "locked": "another program holds it; try again",
-    "not a database": "restore a backup (callhub ledger restore), or choose another place by CALLHUB_LEDGER",
-    "malformed": "restore a backup (callhub ledger restore)",
-    "connection": "check that the PostgreSQL server runs and that CALLHUB_LEDGER is right",
-    "password": "check the user and the password in CALLHUB_LEDGER",
-}
-
-
-class _Stale(Exception):
-    """A pooled connection that the server has closed; nothing was committed on it."""
+_MADE: WeakSet[Ledger] = WeakSet()
+_INHERITED: list[object] = []  # of a parent process: neither used nor closed
 
 
 @contextmanager
 def _connection(engine: Engine) -> Iterator[Any]:
+    """Lend a driver's connection; where it has died, let go of all that the server has hung up on."""
     pooled = engine.raw_connection()
+    connection = pooled.driver_connection
     try:
-        yield pooled.driver_connection
-    except _Stale:
-        pooled.invalidate()
-        raise
+        yield connection
     finally:
+        if trouble.dead(connection):
+            pooled.invalidate()
+            engine.dispose()
         pooled.close()
 
 
-def _advice(text: str) -> str:
-    return next((f"; {what}" for sign, what in ADVICE.items() if sign in text.lower()), "")
+def _commit(connection: Any) -> None:
+    try:
+        connection.commit()
+    except Exception as error:
+        _roll_back(connection)
+        if trouble.may_be_committed(connection, error):
+            raise trouble.Unsure from error
+        raise
+
+
+def _roll_back(connection: Any) -> None:
+    with suppress(Exception):
+        connection.rollback()
+
+
+def _leave_parents_connections() -> None:
+    for ledger in list(_MADE):
+        ledger.after_fork()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_leave_parents_connections)

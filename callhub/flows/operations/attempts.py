@@ -30,6 +30,7 @@ class Rule(StrEnum):
     COOLING = "the vendor keeps failing"
     ACCOUNT = "another account"
     LATE = "too late to repeat"
+    RESTORED = "a backup was restored, and the call may have been placed after it was made"
 
 
 @dataclass(frozen=True, slots=True)

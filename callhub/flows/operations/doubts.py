@@ -26,6 +26,7 @@ class Doubt:
         last_dial: when it was sent last.
         age: seconds since it was claimed, by the database's clock.
         rivals: the orders of other attempts in doubt to the same person at about the same time.
+        assumed: True where it may never have been made, or elsewhere; `ledger.restored` tells why.
     """
 
     ordinal: int
@@ -38,6 +39,7 @@ class Doubt:
     age: float
     leased: bool
     rivals: tuple[Order | None, ...] = field(repr=False)
+    assumed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

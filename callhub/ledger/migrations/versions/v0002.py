@@ -21,6 +21,7 @@ NEW_COLUMNS = {
         sa.Column("claimed_at", sa.Float, nullable=False, server_default="0"),
         sa.Column("dialled_at", sa.Float, nullable=False, server_default="0"),
         sa.Column("dials", sa.Integer, nullable=False, server_default="1"),
+        sa.Column("assumed", sa.Integer, nullable=False, server_default="0"),
     ),
 }
 
