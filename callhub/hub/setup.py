@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import getpass
 import os
+import time
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict
 
 from callhub import config
 from callhub.errors import CallhubError, ConfigurationError, InvalidRequest
 from callhub.flows.context import Context, Link
+from callhub.flows.operations.keeping import MarkRestored
+from callhub.ledger import backup
 from callhub.ledger.engine import default_url
 from callhub.ledger.store import Ledger
 from callhub.model.route import Failover, route_of
@@ -23,6 +27,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
 
+    from callhub.flows.operations.keeping import Restoration
+    from callhub.ledger.backup import Restored
     from callhub.model.contact import Contact
     from callhub.provider.base import Provider
     from callhub.provider.capability import Capability, Feature
@@ -147,6 +153,53 @@ def configured() -> dict[str, Any]:
 def ledger_url(given: str | None) -> str:
     """Give the ledger's URL: as given, else ``CALLHUB_LEDGER``, else the user's data directory."""
     return given or os.environ.get("CALLHUB_LEDGER") or default_url()
+
+
+def restore_ledger(
+    path: str | Path,
+    *,
+    ledger: str | None = None,
+    by: str | None = None,
+    complete: bool = False,
+    clock: Clock | None = None,
+) -> Restored:
+    """Put a backup in the place of a SQLite ledger that nobody uses; what stood there is kept beside it.
+
+    Calls may have been placed after the backup was made, so nothing is dialled on its word alone: a key
+    that it doesn't know, or takes for free, goes to a look-up or to a person first.
+
+    Args:
+        path: the backup.
+        ledger: the ledger's URL; default: ``CALLHUB_LEDGER``, else the user's data directory.
+        by: who does it; default: this machine's user.
+        complete: True where nothing was dialled after the backup was made, as when a ledger moves.
+        clock: another clock, for tests.
+
+    Raises:
+        InvalidRequest: the file is no ledger.
+        LedgerError: somebody uses the ledger, or a newer callhub wrote the backup.
+        UnsupportedFeature: the ledger is on PostgreSQL; the message names what to run.
+    """
+    seconds = time.time if clock is None else lambda: clock.now().timestamp()
+    who = by or person_of_this_machine()
+    return backup.restore(ledger_url(ledger), Path(path), who, seconds, complete=complete)
+
+
+def mark_restored(
+    *, ledger: str | None = None, by: str | None = None, clock: Clock | None = None
+) -> Restoration:
+    """Say that the ledger's database was restored by other means, such as ``pg_restore``.
+
+    To be said before any call is placed with it; `restore_ledger` says so by itself.
+
+    Raises:
+        LedgerError: others are connected to the database, and wouldn't hear of it.
+    """
+    opened = ledger_of({"ledger": ledger, "clock": clock})
+    try:
+        return opened.perform(MarkRestored(by or person_of_this_machine()))
+    finally:
+        opened.close()
 
 
 def several(field: str, given: Sequence[str] | None) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 from callhub.hub.awaiting.calls import AsyncCalls
 from callhub.hub.awaiting.hub import AsyncHub
+from callhub.hub.awaiting.keeping import AsyncLedgerTools
 from callhub.hub.awaiting.people import AsyncContacts, AsyncSuppressions
 from callhub.hub.awaiting.vendors import AsyncScripts, AsyncVendorOperations, AsyncWebhooks
 
@@ -9,6 +10,7 @@ __all__ = [
     "AsyncCalls",
     "AsyncContacts",
     "AsyncHub",
+    "AsyncLedgerTools",
     "AsyncScripts",
     "AsyncSuppressions",
     "AsyncVendorOperations",

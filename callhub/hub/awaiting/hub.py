@@ -9,6 +9,7 @@ from callhub.flows import (
 )
 from callhub.hub import setup
 from callhub.hub.awaiting.calls import AsyncCalls
+from callhub.hub.awaiting.keeping import AsyncLedgerTools
 from callhub.hub.awaiting.people import AsyncContacts, AsyncSuppressions
 from callhub.hub.awaiting.vendors import AsyncScripts, AsyncVendorOperations, AsyncWebhooks
 from callhub.runtime.clock import Clock
@@ -36,6 +37,7 @@ class AsyncHub:
         self.scripts = AsyncScripts(self._context, self._runner)
         self.suppression = AsyncSuppressions(self._context, self._runner)
         self.webhooks = AsyncWebhooks(self._context, self._runner)
+        self.ledger = AsyncLedgerTools(self._context, self._runner, self._ledger.where)
 
     @classmethod
     def from_config(cls, **overrides: Any) -> Self:

@@ -9,6 +9,7 @@ from callhub.flows import (
 )
 from callhub.hub import setup
 from callhub.hub.blocking.calls import Calls
+from callhub.hub.blocking.keeping import LedgerTools
 from callhub.hub.blocking.people import Contacts, Suppressions
 from callhub.hub.blocking.vendors import Scripts, VendorOperations, Webhooks
 from callhub.runtime.clock import Clock
@@ -59,6 +60,7 @@ class Hub:
         self.scripts = Scripts(self._context, self._runner)
         self.suppression = Suppressions(self._context, self._runner)
         self.webhooks = Webhooks(self._context, self._runner)
+        self.ledger = LedgerTools(self._context, self._runner, self._ledger.where)
 
     @classmethod
     def from_config(cls, **overrides: Any) -> Self:
