@@ -221,7 +221,8 @@ def test_an_unknown_provider_names_the_known_ones(cli: Cli, both: dict[str, Serv
 
 def test_several_providers_need_a_choice(cli: Cli, both: dict[str, Served]) -> None:
     ran = cli("call", "+14155552020", *SCRIPT)
-    assert (ran.code, "say through which vendor: --provider;" in ran.err) == (3, True)
+    assert (ran.code, "say through which vendor: --provider" in ran.err) == (3, True)
+    assert "provider=" not in ran.err
     assert both
 
 
@@ -246,8 +247,24 @@ def test_ctrl_c_is_told_as_json(cli: Cli, erzycall: Served, monkeypatch: pytest.
     assert (ran.code, ran.error["type"], ran.error["dialed"]) == (130, "Interrupted", "maybe")
     call = cli("calls", "get", ran.error["call_id"], "--json").json
     assert (call["status"], call["attempts"][0]["verdict"]) == ("in_doubt", "maybe")
-    assert cli("call", "+14155552022", *SCRIPT, "--key", "k").code == 6
-    assert erzycall.sandbox.rung["+14155552022"] == 0
+    settled = cli("call", "+14155552022", *SCRIPT, "--key", "k", "--json")
+    assert (settled.code, settled.json["id"], settled.json["replayed"]) == (0, ran.error["call_id"], True)
+    erzycall.sandbox.clock.advance(600)
+    erzycall.sandbox.settle()
+    assert erzycall.sandbox.rung["+14155552022"] == 1
+
+
+@pytest.mark.usefixtures("quick")
+def test_what_stays_in_doubt_is_told_with_what_to_do(cli: Cli, aicaller: Served) -> None:
+    """AICaller can't be asked again, and what it doesn't list may be there all the same."""
+    aicaller.sandbox.fail_next("error_before")
+    line = ("call", "+14155552024", "--script", "aicaller:t1", "--name", "A", "--key", "k24", "--json")
+    first = cli(*line)
+    assert (first.code, first.error["type"], first.error["dialed"]) == (6, "OutcomeUnknown", "maybe")
+    again = cli(*line)
+    assert (again.code, again.error["call_id"]) == (6, first.error["call_id"])
+    assert f"callhub resolve {first.error['call_id']}" in again.error["message"]
+    assert aicaller.sandbox.rung["+14155552024"] == 0
 
 
 def test_ctrl_c_before_the_claim_says_that_nothing_was_sent(

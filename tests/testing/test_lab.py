@@ -50,10 +50,20 @@ def test_the_clock_moves_only_when_told() -> None:
 def test_faults_are_on_demand() -> None:
     with lab("erzycall") as it:
         it.sandboxes["erzycall"].fail_next("drop_after")
-        with pytest.raises(callhub.OutcomeUnknown):
-            it.hub.calls.create(to=NUMBER, script="greeting", idempotency_key="order-1")
-        with pytest.raises(callhub.OutcomeUnknown):
-            it.hub.calls.create(to=NUMBER, script="greeting", idempotency_key="order-1")
+        call = it.hub.calls.create(to=NUMBER, script="greeting", idempotency_key="order-1")
+        assert call.attempts[0].reason == "accepted when the same request was sent again"
+        assert it.sandboxes["erzycall"].hits["POST /api/v1/calls"] == 2
+        it.clock.advance(600)
+        assert it.rung(NUMBER) == 1
+
+
+def test_a_doubt_can_be_made_to_stay() -> None:
+    with lab("erzycall", idempotency_window=0, settling=3600) as it:
+        it.sandboxes["erzycall"].fail_next("drop_after")
+        for _ in range(2):
+            with pytest.raises(callhub.OutcomeUnknown):
+                it.hub.calls.create(to=NUMBER, script="greeting", idempotency_key="order-1")
+        assert it.sandboxes["erzycall"].hits["POST /api/v1/calls"] == 1
         it.clock.advance(600)
         assert it.rung(NUMBER) == 1
 
