@@ -14,7 +14,7 @@ from callhub.errors import CallhubError, ConfigurationError, InvalidRequest
 from callhub.flows.context import Context, Link
 from callhub.flows.operations.keeping import MarkRestored
 from callhub.ledger import backup
-from callhub.ledger.engine import default_url
+from callhub.ledger.engine import default_url, file_of
 from callhub.ledger.store import Ledger
 from callhub.model.route import Failover, route_of
 from callhub.policy.guards import Guards
@@ -193,8 +193,11 @@ def mark_restored(
     To be said before any call is placed with it; `restore_ledger` says so by itself.
 
     Raises:
-        LedgerError: others are connected to the database, and wouldn't hear of it.
+        LedgerError: others have the database open, and wouldn't hear of it.
     """
+    file = file_of(ledger_url(ledger))
+    if file is not None and file.exists():
+        backup.refuse_if_held(file)
     opened = ledger_of({"ledger": ledger, "clock": clock})
     try:
         return opened.perform(MarkRestored(by or person_of_this_machine()))

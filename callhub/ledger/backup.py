@@ -173,7 +173,7 @@ def _swap(part: Path, place: Path, clock: Callable[[], float]) -> Path | None:
     _sync(part)
     kept = None
     if place.exists():
-        _refuse_if_held(place)
+        refuse_if_held(place)
         stamp = datetime.fromtimestamp(clock(), UTC).strftime("%Y%m%dT%H%M%SZ")
         kept = _free_name(place.with_name(f"{place.name}.replaced-{stamp}"))
         for old in _companions(place):  # there only where the old ledger is damaged: they belong to it
@@ -187,8 +187,12 @@ def _swap(part: Path, place: Path, clock: Callable[[], float]) -> Path | None:
     return kept
 
 
-def _refuse_if_held(place: Path) -> None:
-    """Take the ledger out of shared use, which works only where nobody else has it open."""
+def refuse_if_held(place: Path) -> None:
+    """Take a SQLite ledger out of shared use, which works only where nobody else has it open.
+
+    Raises:
+        LedgerError: somebody has.
+    """
     try:
         with closing(sqlite3.connect(place, timeout=0, isolation_level=None)) as connection:
             connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")

@@ -6,7 +6,6 @@ the statement itself, and a create has six of them.
 
 from __future__ import annotations
 
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Select, Table, bindparam
@@ -25,7 +24,7 @@ DIALECTS: Mapping[str, Dialect] = {
 }
 
 
-NOTHING: Mapping[str, Any] = MappingProxyType({})
+NOTHING: Mapping[str, Any] = {}  # a dict: drivers take no other mapping that is empty
 
 
 class Statement:
