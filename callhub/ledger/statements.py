@@ -279,13 +279,6 @@ CONTACT_PAGE = Statement(
 CONTACTS_OF_PERSON = Statement(
     select(contacts.c.contact).where(contacts.c.person == bindparam("person")).order_by(contacts.c.id)
 )
-LINKS = Statement(contact_links.delete().where(contact_links.c.contact == bindparam("id")))
-CONTACT_PAGE = Statement(
-    select(contacts.c.contact)
-    .where(contacts.c.id > bindparam("after"))
-    .order_by(contacts.c.id)
-    .limit(bindparam("limit"))
-)
 LINKS = Statement(
     select(contact_links.c.provider, contact_links.c.vendor_id).where(
         contact_links.c.contact == bindparam("id")
