@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 import time
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
@@ -18,10 +19,19 @@ from sqlalchemy.pool import StaticPool
 from callhub.errors import ConfigurationError, LedgerError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
 BUSY_SECONDS = 30.0
 CONNECT_SECONDS = 10
+PRAGMAS = ("journal_mode=WAL", "synchronous=FULL", "fullfsync=ON", "foreign_keys=ON", "secure_delete=ON")
+_PATIENCE: Mapping[str, int] = {
+    "connect_timeout": CONNECT_SECONDS,
+    "keepalives_idle": 30,
+    "keepalives_interval": 10,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 30_000,
+}
+_READ_COMMITTED, _REPEATABLE_READ = 2, 3  # psycopg's IsolationLevel; the driver is loaded where it is needed
 _FORMS = "sqlite:///path/to/file.db, sqlite:// for one in memory, or postgresql://user@host/database"
 _SQLITE = ("sqlite", "sqlite+pysqlite")
 _POSTGRESQL = ("postgresql", "postgresql+psycopg", "postgres")
@@ -63,13 +73,27 @@ def open_engine(url: str, clock: Callable[[], float] = time.time) -> Engine:
     if parsed.drivername in _SQLITE:
         return _open_sqlite(parsed, clock)
     try:
-        return create_engine(
-            parsed.set(drivername="postgresql+psycopg"), connect_args={"connect_timeout": CONNECT_SECONDS}
-        )
+        engine = create_engine(parsed.set(drivername="postgresql+psycopg"), connect_args=_patience(parsed))
     except ImportError:
         raise ConfigurationError(
             "a PostgreSQL ledger needs its driver: pip install 'callhub[postgres]'"
         ) from None
+    event.listen(engine, "connect", _on_connect_to_server)
+    return engine
+
+
+def begin(connection: Any, *, writes: bool) -> None:
+    """Begin a transaction on a driver's connection.
+
+    A writer of SQLite takes the write lock at once. On PostgreSQL a writer must see what was committed
+    while it waited for a lock, and a reader sees one instant, whatever the server's defaults are.
+    """
+    if isinstance(connection, sqlite3.Connection):
+        connection.execute("BEGIN IMMEDIATE" if writes else "BEGIN")
+        return
+    level = _READ_COMMITTED if writes else _REPEATABLE_READ
+    if connection.isolation_level != level:
+        connection.isolation_level = level
 
 
 def turns(engine: Engine) -> AbstractContextManager[object]:
@@ -121,8 +145,25 @@ def _make_private(file: Path) -> None:
         ) from None
 
 
+def _patience(parsed: URL) -> dict[str, Any]:
+    """Notice a server that has gone, however it went; what the URL says wins."""
+    return {name: value for name, value in _PATIENCE.items() if name not in parsed.query}
+
+
+def _on_connect_to_server(connection: Any, _record: object) -> None:
+    """Keep what is committed, and wait for a lock no longer than SQLite does."""
+    connection.isolation_level = _READ_COMMITTED
+    connection.execute(
+        "SELECT set_config('lock_timeout', %s, false),"
+        " set_config('synchronous_commit', CASE current_setting('synchronous_commit')"
+        " WHEN 'off' THEN 'on' ELSE current_setting('synchronous_commit') END, false)",
+        (f"{BUSY_SECONDS * 1000:.0f}",),
+    )
+    connection.commit()
+
+
 def _on_connect(clock: Callable[[], float], connection: Any, _record: object) -> None:
     connection.isolation_level = None  # transactions are begun by the ledger, not by the driver
     connection.create_function("callhub_now", 0, clock)
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "secure_delete=ON"):
+    for pragma in PRAGMAS:
         connection.execute(f"PRAGMA {pragma}")

@@ -21,12 +21,13 @@ def add(session: Session, identity: Identity, given: ops.Suppress) -> tuple[ops.
     stand = []
     if len(given.entries) > FEW:
         session.lock_table(suppressed)
+    else:  # in one order, so that two lists never wait for each other
+        for person in sorted({identity.person(entry.number or "") for entry in given.entries}):
+            session.lock(person)
     for entry in given.entries:
         number = entry.number or ""
         hashes = identity.person_and_literal(number)
         row = {"number": number, "reason": entry.reason, "source": entry.source}
-        if len(given.entries) <= FEW:
-            session.lock(hashes["person"])
         session.run(sql.ADD_SUPPRESSED, hashes | row | {"added_at": entry.added_at.timestamp()})
         stand.append(find(session, identity, ops.FindSuppressed(number)) or entry)
     return tuple(stand)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 import pytest
@@ -28,19 +29,15 @@ SERVER = os.environ.get(GIVEN)  # read before `bare_environment` hides it
 @pytest.fixture(scope="session")
 def databases() -> Iterator[Databases]:
     """Give a PostgreSQL server: the one that is named, else one of the tests' own."""
-    if SERVER:
-        yield Databases(SERVER)
-        return
-    with Server() as server:
-        yield Databases(server.url)
+    with ExitStack() as stack:
+        url = SERVER or stack.enter_context(Server()).url
+        yield stack.enter_context(Databases(url))
 
 
 @pytest.fixture
-def postgres(databases: Databases) -> Iterator[str]:
-    """Give an empty database on PostgreSQL."""
-    url = databases.make()
-    yield url
-    databases.drop(url)
+def postgres(databases: Databases) -> str:
+    """Give room for an empty ledger on PostgreSQL."""
+    return databases.make()
 
 
 @pytest.fixture

