@@ -59,6 +59,7 @@ def place(context: Context, request: CallRequest) -> Steps[Call]:
     deadline = (yield from ask(Ticks())) + seconds
     standing = yield from route.standing(key, document, deadline)
     record = standing.record
+    failed = record.call.provider if record is not None and _trusted_failure(record) else None
     if record is not None and not record.free:
         record = yield from _again(context, request, record, deadline)
         if record.call.replayed:
@@ -67,6 +68,7 @@ def place(context: Context, request: CallRequest) -> Steps[Call]:
     intent, candidates = yield from _prepare(context, request, document, standing, deadline)
     intent.follow(record)
     intent.risky = record is not None and not record.free
+    candidates.sort(key=lambda one: one.name == failed)  # the next one's turn, the others in their order
     return (yield from route.through(intent, candidates, request.on_unknown))
 
 
@@ -128,10 +130,13 @@ def _again(context: Context, request: CallRequest, record: Record, deadline: flo
 
 
 def _trusted_failure(record: Record) -> bool:
-    """Tell whether a vendor failed the call, and the route trusts it to do so before any ring."""
+    """Tell whether a vendor failed the call, the route trusts it to do so before any ring, and isn't over."""
     call = record.call
     accepted = bool(call.attempts) and call.attempts[-1].verdict == Verdict.ACCEPTED
-    return accepted and call.status is CallStatus.FAILED and call.provider in plan_of(record).after_failure
+    if not accepted or call.status is not CallStatus.FAILED:
+        return False
+    plan = plan_of(record)
+    return call.provider in plan.after_failure and len(call.attempts) < plan.attempts
 
 
 def _released(record: Record) -> Steps[Record]:

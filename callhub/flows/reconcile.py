@@ -100,11 +100,6 @@ class _Case:
     order: Order
     deadline: float
 
-    @property
-    def window(self) -> timedelta:
-        """Give how long after its caller gave up a vendor may still carry a request out."""
-        return timedelta(seconds=self.context.idempotency_window)
-
 
 def reconcile(context: Context, call_id: str, timeout: float) -> Steps[Call]:
     """Settle a call in doubt where that can be done, and return it as it stands then.
@@ -292,8 +287,7 @@ def _look_up(case: _Case) -> Steps[str]:
     if not provider.supports(Feature.LIST):
         why = f"{provider.title} can neither be asked again nor lists its calls"
         return (yield from _leave(case.call, why))
-    early = yield from _too_early(case)
-    if early:
+    if early := (yield from _too_early(case)):
         return early
     try:
         listed = yield from _listed(case)
@@ -360,7 +354,8 @@ def _judged(case: _Case, listed: list[Call]) -> Steps[lookup.Finding]:
     sent = (doubt.started_at, max(doubt.until, doubt.last_dial))
     sought = lookup.Sought.of(provider.name, case.order, sent, skew, doubt.rivals)
     found = lookup.find(sought, free, provider.reference)
-    late = dataclasses.replace(sought, until=sought.until + case.window)
+    window = timedelta(seconds=case.context.idempotency_window)
+    late = dataclasses.replace(sought, until=sought.until + window)
     if found == lookup.Finding() != lookup.find(late, free, provider.reference):
         return lookup.Finding(unclear="a call that fits came to be later than was to be expected")
     return found
@@ -369,8 +364,8 @@ def _judged(case: _Case, listed: list[Call]) -> Steps[lookup.Finding]:
 def _absent(case: _Case) -> Steps[str]:
     """Take a complete look-up that found nothing for a no, once nothing can be under way any more."""
     now = yield from ask(Now())
-    given_up = max(case.doubt.until, case.doubt.last_dial)
-    if now - given_up < case.window or case.doubt.age < case.window.total_seconds():
+    window = timedelta(seconds=case.context.idempotency_window)
+    if now - max(case.doubt.until, case.doubt.last_dial) < window or case.doubt.age < window.total_seconds():
         return "a look-up found nothing yet; it counts once the vendor can't be at work on it any more"
     yield from _end(case, Verdict.REFUSED, "a complete look-up shows that the vendor doesn't have it", None)
     return ""

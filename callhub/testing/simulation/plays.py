@@ -1,0 +1,253 @@
+"""The plays: who does what to whom, and what comes afterwards."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from callhub.flows import cancel, place, reconcile, resolve, suppression, wait
+from callhub.flows.operations import FindByKey
+from callhub.model.call import CallRequest
+from callhub.testing.simulation import replies, rules
+from callhub.testing.simulation.pretended import PretendedSandbox
+from callhub.testing.simulation.processes import KILLS, Process, Trouble
+from callhub.testing.simulation.world import SCRIPT, WINDOW, Broken, World, contact
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from callhub.flows.context import Context
+    from callhub.flows.effects import Steps
+    from callhub.flows.operations import Record
+    from callhub.model.call import Call
+
+    Play = Callable[[World], None]
+
+KEY, OTHER_KEY = "order-1", "order-2"
+NUMBER, OTHER_NUMBER = "+14155550100", "+14155550110"
+DAY = 86_400.0
+REPEATED = 6.0  # seconds that a repetition may take
+PAUSES = (1.0, 100.0, 500.0, 900.0)  # within a lease; after it; near the end of the window; after it
+EVERY = tuple(trouble for trouble in Trouble if trouble is not Trouble.NONE)
+
+
+def one_caller(world: World) -> None:
+    """One call, any answer, any trouble at any effect; then somebody comes, and again anything happens."""
+    world.troubles, world.left = EVERY, 1
+    world.run(caller(world))
+    world.come_to("first")
+    world.pause(world.choose(PAUSES))
+    world.replies, world.troubles, world.left = replies.kinds, KILLS, 1
+    world.asked_of = (replies.Reply(replies.NEVER, replies.Response(500)),)
+    somebody(world)
+    world.come_to("second")
+    world.left = 0
+    world.pause(world.choose(PAUSES))
+    somebody(world)
+    in_the_end(world)
+
+
+def two_callers(world: World) -> None:
+    """Two callers under one key, in every order, one of them killed anywhere."""
+    world.replies, world.troubles, world.left = replies.few, (*KILLS, Trouble.SLEEPS), 1
+    world.run(caller(world, "first"), caller(world, "second"))
+    in_the_end(world)
+
+
+def caller_and_rescuer(world: World) -> None:
+    """A call that is in doubt; a repetition, a recovery and a person meet over it."""
+    world.replies = replies.kinds
+    world.run(caller(world))
+    world.come_to("doubt")
+    world.pause(world.choose(PAUSES))
+    world.replies, world.troubles, world.left = replies.few, (*KILLS, Trouble.SLEEPS), 1
+    others = (recoverer(world), person(world))
+    world.run(caller(world, "second"), world.choose(tuple(each for each in others if each is not None)))
+    in_the_end(world)
+
+
+def two_keys(world: World) -> None:
+    """Two calls to one person, in every order; where guards stand, one of them is too many."""
+    world.replies, world.troubles, world.left = replies.few, KILLS, 1
+    world.run(caller(world, "first"), caller(world, "second", OTHER_KEY))
+    world.come_to("two keys")
+    world.pause(world.choose((100.0, 900.0)))
+    world.left = 0
+    world.run(recoverer(world))
+    guards_hold(world)
+    in_the_end(world)
+
+
+def asked_to_stop(world: World) -> None:
+    """Somebody asks not to be called while a call to them is being placed, in doubt or recovered."""
+    world.replies, world.troubles, world.left = replies.kinds, KILLS, 1
+    if world.choose((False, True)):
+        world.run(caller(world))
+        world.come_to("placed")
+        world.pause(world.choose(PAUSES))
+    world.replies = replies.few
+    other = world.choose((caller(world), recoverer(world)))
+    stopper = world.process("the person", lambda context: suppression.add(context, [(NUMBER, "asked")]))
+    world.run(stopper, other)
+    if stopper.result is not None:
+        _stopped_or_told(world, stopper.result)
+    in_the_end(world)
+
+
+def taken_back(world: World) -> None:
+    """A call is cancelled while it waits, with any answer, while somebody repeats it."""
+    world.troubles, world.left = KILLS, 1
+    world.replies = replies.kinds
+    world.run(caller(world))
+    world.come_to("placed")
+    world.asked_of = (
+        replies.Reply(replies.NEVER, replies.Response(500)),
+        replies.Reply(replies.AT_ONCE, replies.Fault.RESET),
+    )
+    world.replies, world.left = replies.few, 2
+    canceller = _about(world, "a canceller", cancel.cancel)
+    if canceller is not None:
+        world.run(canceller, caller(world, "second"))
+    in_the_end(world)
+
+
+def failed_by_its_vendor(world: World) -> None:
+    """A call that its vendor takes and fails before any ring; two wait for it, and both may go on."""
+    world.replies, world.troubles, world.left = replies.few, KILLS, 1
+    world.run(caller(world))
+    world.come_to("placed")
+    waiters = (_about(world, "first", _wait), _about(world, "second", _wait))
+    world.run(*(each for each in waiters if each is not None))
+    in_the_end(world)
+
+
+def put_back(world: World) -> None:
+    """The ledger is restored from a copy that knows nothing of the call: the vendor still knows the key."""
+    before = world.books.copy()
+    world.replies = replies.few
+    world.run(caller(world))
+    world.put_back(before)
+    world.run(caller(world, "second"))
+    everything = sum(len(world.made(name)) for name in world.vendors)
+    if everything > 1:
+        raise Broken(world.told(f"the vendor has {everything} calls for one key"))
+
+
+def hasty_person(world: World) -> None:
+    """A person says "not placed" while the vendor is still at work: the key is the same the next time."""
+    world.replies = lambda *_: tuple(replies.Reply(late, replies.Fault.RESET) for late in replies.LATE)
+    world.troubles, world.left = KILLS, 1
+    world.run(caller(world))
+    world.left, world.replies = 0, _own
+    record = _record(world, KEY)
+    if record is not None and record.doubtful and not record.leased:
+        world.run(world.process("a person", lambda it: resolve.resolve(it, record.call.id, None, "Ada")))
+    world.pause(world.choose(PAUSES))
+    world.run(caller(world, "a repetition"))
+    world.pause(DAY)
+    in_the_end(world)
+
+
+# who takes part
+
+
+def caller(world: World, name: str = "a caller", key: str = KEY, **found: Any) -> Process:
+    """Somebody who places the call; only the first one has the scene's time for it."""
+    timeout = min(world.scene.timeout, REPEATED if world.intents else DAY)
+    request = CallRequest(to=NUMBER, script=SCRIPT, contact=contact(), idempotency_key=key, timeout=timeout)
+    return world.process(name, lambda context: place.place(context, request), **found)
+
+
+def recoverer(world: World, **found: Any) -> Process:
+    """Somebody who settles what was left in doubt."""
+    return world.process("a recovery", reconcile.recover, **found)
+
+
+def person(world: World, key: str = KEY) -> Process | None:
+    """Somebody who looks into the vendor's dashboard and says what stands there, once that is certain."""
+    record = _record(world, key)
+    if record is None or not record.doubtful:
+        return None
+    provider = record.call.attempts[record.doubtful[-1] - 1].provider
+    vendor = world.vendors[provider]
+    if not isinstance(vendor.sandbox, PretendedSandbox) or len(record.doubtful) > 1:
+        return None
+    placed = [call["id"] for call, owner in world.made(provider) if owner == record.call.id]
+    if not placed and vendor.late:
+        return None
+    said = placed[0] if placed else None
+    return world.process("a person", lambda it: resolve.resolve(it, record.call.id, said, "Ada"))
+
+
+def somebody(world: World) -> None:
+    """Let one of those run who may come to a call that was left."""
+    table: dict[str, Callable[[], Process | None]] = {
+        "nobody": lambda: None,
+        "a repetition": lambda: caller(world, "a repetition"),
+        "a recovery": lambda: recoverer(world),
+        "a repetition by another account": lambda: caller(world, "a repetition", account="another"),
+        "a recovery by another account": lambda: recoverer(world, account="another"),
+        "a recovery with other settings": lambda: recoverer(world, edition=2),
+        "a person": lambda: person(world),
+        "a canceller": lambda: _about(world, "a canceller", cancel.cancel),
+    }
+    name = world.choose(tuple(table))
+    process = table[name]()
+    world.log.append((name, "comes"))
+    if process is not None:
+        world.run(process)
+
+
+# what comes afterwards
+
+
+def in_the_end(world: World) -> None:
+    """Let everything be recovered that can be, look at what came of it, and ask for all of it again."""
+    world.left, world.replies, world.asked_of = 0, _own, ()
+    world.come_to("end")
+    for _ in range(2):
+        world.pause(2 * WINDOW)
+        world.run(recoverer(world))
+    world.wait(DAY)
+    rules.at_most_one_ring(world)
+    rules.nothing_lost(world)
+    for key in sorted({key for key, _ in world.intents.values()}):
+        world.run(caller(world, "the last caller", key))
+    world.wait(DAY)
+    rules.at_most_one_ring(world)
+    rules.nothing_lost(world)
+
+
+def guards_hold(world: World) -> None:
+    """Insist that a cap of one call a day leaves one ring."""
+    rings = sum(world.rings(intent) for intent in world.intents)
+    if world.scene.guards.longest and rings > 1:
+        raise Broken(world.told(f"{rings} calls to one person, where one is the cap"))
+
+
+def _stopped_or_told(world: World, said: suppression.Suppression) -> None:
+    """Insist that every call which rings after the person's word was returned as one that may."""
+    told = {call.id for call in said.not_cancelled}
+    for intent in world.intents:
+        before = world.rings(intent)
+        if world.rings(intent, possible=True) > before and intent not in told:
+            raise Broken(world.told("a call may still ring, and nobody was told"))
+
+
+def _own(*_: object) -> tuple[replies.Reply, ...]:
+    return (replies.OWN,)
+
+
+def _record(world: World, key: str) -> Record | None:
+    return world.books.perform(FindByKey(key, None)).record
+
+
+def _about(
+    world: World, name: str, flow: Callable[[Context, str], Steps[Any]], key: str = KEY
+) -> Process | None:
+    """Somebody who does something with the call that stands under the key."""
+    record = _record(world, key)
+    return None if record is None else world.process(name, lambda it: flow(it, record.call.id))
+
+
+def _wait(context: Context, call_id: str) -> Steps[Call]:
+    return wait.wait(context, call_id, 60.0, None)

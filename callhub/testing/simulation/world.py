@@ -1,0 +1,415 @@
+"""A world in which everything can go wrong: vendors, a ledger, time, and processes that come and go."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from callhub.flows import operations as ops
+from callhub.flows.context import Context, Link
+from callhub.flows.effects import Consult, Effect, Jitter, LedgerOp, NewId, Now, Send, Sleep, Steps, Ticks
+from callhub.ledger.store import WRITES
+from callhub.model.contact import Contact
+from callhub.model.route import Failover
+from callhub.policy.guards import NONE, Guards
+from callhub.policy.scripts import ScriptMap
+from callhub.provider import registry
+from callhub.provider.sandbox import Hit, Sandbox, SandboxClock
+from callhub.testing.simulation import replies
+from callhub.testing.simulation.pretended import KINDS, PretendedSandbox
+from callhub.testing.simulation.processes import AFTER, KILLS, NAPPING, Process, Trouble, thrown
+from callhub.testing.simulation.replies import OWN, Reply
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Hashable, Mapping
+
+    from callhub.provider.base import Provider
+    from callhub.provider.http import Response
+    from callhub.testing.simulation.books import Books
+    from callhub.testing.simulation.choices import Choose
+
+WINDOW = 600.0
+LONGEST = 3_000  # effects of one process
+SCRIPT = "greeting"
+
+
+class Broken(AssertionError):
+    """A rule of callhub's was broken; the message holds every step that led there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """What a play starts from.
+
+    Attributes:
+        vendors: those of the route, in order; pretended ones, or any that are installed.
+        trusted: those that are trusted to fail a call before any ring.
+        guards: the rules of the hub.
+        timeout: seconds that a create may take.
+        pickup: seconds until a pretended vendor rings.
+        breaks: pretended vendors that fail every call before any ring.
+    """
+
+    vendors: tuple[str, ...]
+    trusted: tuple[str, ...] = ()
+    guards: Guards = NONE
+    timeout: float = 30.0
+    pickup: float = 0.0
+    breaks: tuple[str, ...] = ()
+
+    @property
+    def route(self) -> Failover:
+        """Give the route over every vendor of the scene."""
+        return Failover(*self.vendors, after_failure=self.trusted)
+
+    @property
+    def pretended(self) -> bool:
+        """Tell whether all of its vendors are."""
+        return set(self.vendors) <= set(KINDS)
+
+
+@dataclass(slots=True)
+class Vendor:
+    """One vendor, and what it still has to do."""
+
+    kind: type[Provider[Any]]
+    sandbox: Sandbox
+    late: deque[tuple[float, Hit, str | None]] = field(default_factory=deque)
+
+    def provider(self, account: str | None, edition: int) -> Provider[Any]:
+        """Make the plugin, for that account and that edition of the settings."""
+        given: dict[str, Any] = {**self.sandbox.settings, "base_url": f"https://{self.kind.name}.invalid"}
+        given |= {"api_key": account} if account else {}
+        given |= {"edition": edition} if "edition" in self.kind.settings_type.model_fields else {}
+        return self.kind(self.kind.settings_type.model_validate(given))
+
+
+@dataclass(slots=True)
+class World:
+    """One play under way.
+
+    Attributes:
+        intents: key and number of every intent that was claimed, by callhub's id.
+        owner: the intent of each call of a pretended vendor.
+        suppressed: when each number was put on the suppression list, in steps.
+        replies: how a vendor may answer a request that dials.
+        asked_of: what other requests may be answered by, beside the vendor's own answer.
+    """
+
+    scene: Scene
+    books: Books
+    choose: Choose
+    explored: Callable[[Hashable], None] = lambda _: None
+    replies: Callable[[Provider[Any], Sandbox], tuple[Reply, ...]] = replies.every
+    asked_of: tuple[Reply, ...] = ()
+    troubles: tuple[Trouble, ...] = ()
+    left: int = 0
+    steps: int = 0
+    born: int = 0
+    known: Hashable = None
+    log: list[tuple[Any, ...]] = field(default_factory=list)
+    intents: dict[str, tuple[str, str]] = field(default_factory=dict)
+    owner: dict[tuple[str, str], str] = field(default_factory=dict)
+    suppressed: dict[str, int] = field(default_factory=dict)
+    vendors: dict[str, Vendor] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        clock = self.books.new()
+        for name in self.scene.vendors:
+            kind = KINDS.get(name) or registry.load(name)
+            sandbox = kind.sandbox(SandboxClock(clock.now))
+            self.vendors[name] = Vendor(kind, sandbox)
+            if isinstance(sandbox, PretendedSandbox):
+                sandbox.pickup = self.scene.pickup
+                sandbox.memory = WINDOW + replies.LATE[-1]
+                sandbox.breaks = name in self.scene.breaks
+                sandbox.hides = lambda: self.choose((True, False))
+
+    # what a process finds
+
+    def context(self, account: str | None = None, edition: int = 1) -> Context:
+        """Give what a process is configured with; a new process remembers nothing."""
+        links = {name: Link(vendor.provider(account, edition)) for name, vendor in self.vendors.items()}
+        scripts = {SCRIPT: {name: vendor.sandbox.script for name, vendor in self.vendors.items()}}
+        return Context(
+            links,
+            ScriptMap.of(scripts),
+            route=self.scene.route,
+            guards=self.scene.guards,
+            idempotency_window=WINDOW,
+        )
+
+    def process(
+        self,
+        name: str,
+        flow: Callable[[Context], Steps[Any]],
+        account: str | None = None,
+        edition: int = 1,
+    ) -> Process:
+        """Start a process."""
+        context = self.context(account, edition)
+        self.born += 1
+        return Process(name, self.born, context, flow(context))
+
+    # what happens
+
+    def run(self, *processes: Process) -> None:
+        """Let processes run until all of them are over, in every order in which they can."""
+        alive = list(processes)
+        while alive:
+            now = self.books.clock.ticks()
+            ready = [each for each in alive if each.wakes_at <= now]
+            if not ready:
+                self.wait(min(each.wakes_at for each in alive) - now)
+                continue
+            for each in ready:
+                each.go_on()
+            ready = [each for each in ready if not each.over]
+            private = [each for each in ready if not each.shares][:1]
+            if len(ready) > 1 and not private:
+                self.come_to("race", *processes)
+            if ready:
+                self._step((private or [self.choose(ready)])[0], alone=len(processes) == 1)
+            alive = [each for each in alive if not each.over]
+        for each in processes:
+            self._ended(each, alone=len(processes) == 1)
+
+    def wait(self, seconds: float) -> None:
+        """Let time pass, and the vendors do what they are late with."""
+        self.known = None
+        clock = self.books.clock
+        until = clock.ticks() + seconds
+        while True:
+            late = [(vendor.late[0][0], name) for name, vendor in self.vendors.items() if vendor.late]
+            due, name = min(late, default=(until + 1, ""))
+            if due > until:
+                break
+            clock.advance(max(0.0, due - clock.ticks()))
+            _, hit, intent = self.vendors[name].late.popleft()
+            self.log.append((name, "carries out what it was asked for before"))
+            self._carry_out(name, hit, intent)
+        clock.advance(until - clock.ticks())
+
+    def pause(self, seconds: float) -> None:
+        """Let time pass, and write it down."""
+        self.log.append((f"{seconds:g} s", "pass"))
+        self.wait(seconds)
+
+    def put_back(self, copied: bytes) -> None:
+        """Let the ledger be what it was: it knows nothing of what came afterwards."""
+        self.books.put_back(copied)
+        self.known = None
+        self.intents.clear()
+        self.log.append(("the ledger", "is put back"))
+
+    def come_to(self, place: str, *processes: Process) -> None:
+        """Leave the play where another way led to the same state at the same place.
+
+        Where processes stand is told by the states in which each of their effects was performed: the
+        answers follow from those.
+
+        Raises:
+            Seen: it did.
+        """
+        stand = tuple((each.past, each.wakes_at, each.over, each.killed) for each in processes)
+        self.explored((place, self.state(), stand))
+
+    def state(self) -> Hashable:
+        """Give everything on which the rest of a play can depend."""
+        if self.known is None:
+            kept = tuple((tuple(each.late), _kept(each.sandbox)) for each in self.vendors.values())
+            ours = (self.books.state(), tuple(self.owner.items()), tuple(self.suppressed))
+            self.known = hash((ours, repr(kept)))
+        return (self.known, self.left, round(self.books.clock.ticks(), 3))
+
+    def _step(self, process: Process, *, alone: bool) -> None:
+        effect = process.effect
+        if effect is None:
+            return
+        self.steps += 1
+        if process.done > LONGEST:
+            raise Broken(self.told(f"{process.name} never ends"))
+        trouble = self._trouble(process, alone=alone)
+        if trouble in NAPPING:
+            self.log.append((process.name, trouble, _named(effect)))
+            process.wakes_at = self.books.clock.ticks() + NAPPING[trouble]
+            return
+        if trouble is not Trouble.NONE and trouble not in AFTER:
+            self._strike(process, trouble, effect)
+            return
+        answer, seconds = self._perform(process, effect)
+        if trouble is not Trouble.NONE:
+            self._strike(process, trouble, effect)
+            return
+        if not isinstance(effect, Send):
+            self.log.append((process.name, _named(effect), answer))
+        process.answer(answer, self.books.clock.ticks() + seconds)
+
+    def _trouble(self, process: Process, *, alone: bool) -> Trouble:
+        if not self.left or not (alone or process.shares):
+            return Trouble.NONE
+        found = self.choose(process.troubles(self.troubles), rare=True)
+        self.left -= found is not Trouble.NONE
+        return found
+
+    def _strike(self, process: Process, trouble: Trouble, effect: Effect[Any]) -> None:
+        self.log.append((process.name, trouble, _named(effect)))
+        if trouble in KILLS:
+            process.kill()
+        else:
+            process.answer(thrown(trouble), 0.0)
+
+    def _perform(self, process: Process, effect: Effect[Any]) -> tuple[Any, float]:
+        """Perform an effect; give its answer, and how many seconds that takes."""
+        process.past = hash((process.past, type(effect), self.state()))
+        if isinstance(effect, LedgerOp):
+            self.known = None if type(effect) in WRITES else self.known
+            return self._note(process, effect), 0.0
+        if isinstance(effect, Send):
+            self.known = None
+            return self._send(process, effect)
+        if isinstance(effect, Sleep):
+            return None, effect.seconds
+        return self._told_by_itself(process, effect), 0.0
+
+    def _told_by_itself(self, process: Process, effect: Effect[Any]) -> Any:
+        if isinstance(effect, NewId):
+            return f"id-{process.number}-{process.done}"
+        if isinstance(effect, Consult):
+            return effect.check(effect.call)
+        clock = self.books.clock
+        table: Mapping[type[Effect[Any]], Callable[[], Any]] = {
+            Now: clock.now,
+            Ticks: clock.ticks,
+            Jitter: lambda: 0.5,
+        }
+        return table[type(effect)]()
+
+    def _note(self, process: Process, operation: LedgerOp[Any]) -> Any:
+        """Ask the ledger, and remember who was allowed what."""
+        try:
+            answer = self.books.perform(operation)
+        except Exception as error:  # noqa: BLE001 - the flow's to deal with
+            return error
+        if isinstance(operation, ops.Claim) and isinstance(answer, ops.Claimed):
+            call = operation.call
+            self.intents[call.id] = (call.idempotency_key or "", call.to or "")
+            process.intent, process.claimed = call.id, self.steps
+        if isinstance(operation, ops.Retake) and not isinstance(answer, ops.Denial):
+            process.intent, process.claimed = operation.call_id, self.steps
+        if isinstance(operation, ops.Suppress):
+            self.suppressed |= {entry.number or "": self.steps for entry in operation.entries}
+        return answer
+
+    def _send(self, process: Process, effect: Send) -> tuple[Any, float]:
+        vendor, request = self.vendors[effect.provider], effect.request
+        provider = process.context.links[effect.provider].provider
+        headers = dict((*request.headers, *provider.authorization()))
+        hit = Hit.of(request.method, request.path, headers, request.body or b"")
+        reply = self._reply(process, provider, vendor, dials=request.dials)
+        self.log.append((process.name, repr(request), effect.provider, str(reply)))
+        intent = process.intent if request.dials else None
+        if reply.acts > replies.AT_ONCE:
+            due = self.books.clock.ticks() + reply.acts + (effect.timeout if reply.hangs else 0.0)
+            vendor.late.append((due, hit, intent))
+        elif reply.acts == replies.AT_ONCE:
+            own = self._carry_out(effect.provider, hit, intent)
+            return (own if reply.answer is None else reply.answer), effect.timeout if reply.hangs else 0.0
+        return reply.answer, effect.timeout if reply.hangs else 0.0
+
+    def _reply(self, process: Process, provider: Provider[Any], vendor: Vendor, *, dials: bool) -> Reply:
+        if dials:
+            self._may_dial(process)
+            return self.choose(self.replies(provider, vendor.sandbox), rare=True)
+        if not self.left or not self.asked_of:
+            return OWN
+        reply = self.choose((OWN, *self.asked_of), rare=True)
+        self.left -= reply is not OWN
+        return reply
+
+    def _may_dial(self, process: Process) -> None:
+        if process.intent is None or process.claimed < 0:
+            raise Broken(self.told(f"{process.name} dials what nobody has written down"))
+        number = self.intents[process.intent][1]
+        if process.claimed > self.suppressed.get(number, process.claimed):
+            raise Broken(self.told(f"{process.name} dials a number that is on the suppression list"))
+        process.claimed = -1  # once
+
+    def _carry_out(self, name: str, hit: Hit, intent: str | None) -> Response:
+        sandbox = self.vendors[name].sandbox
+        if not isinstance(sandbox, PretendedSandbox):
+            return sandbox.handle(hit).response
+        before = len(sandbox.calls)
+        answer = sandbox.handle(hit).response
+        for made in [*sandbox.calls][before:]:
+            self.owner[name, made] = intent or ""
+        return answer
+
+    def _ended(self, process: Process, *, alone: bool) -> None:
+        """Look at what a process said in the end; what one says while others dial is old news."""
+        error = process.error
+        if not process.killed:
+            self.log.append((process.name, "ends with", process.result if error is None else error))
+        told = getattr(error, "dialed", None)
+        if error is not None and told is None and not isinstance(error, KeyboardInterrupt):
+            raise Broken(self.told(f"{process.name} fails with {type(error).__name__}")) from error
+        intent = process.intent if alone and told == "no" else None
+        if intent is not None and self.rings(intent, possible=True):
+            raise Broken(self.told(f"{process.name} says that no phone can have rung"))
+
+    # what came of it
+
+    def rings(self, intent: str, *, possible: bool = False) -> int:
+        """Count the phones that an intent has rung; with `possible` also those that it can yet ring."""
+        number = self.intents[intent][1]
+        count = 0
+        for name, vendor in self.vendors.items():
+            vendor.sandbox.settle()
+            if isinstance(vendor.sandbox, PretendedSandbox):
+                states = ("done", "waiting") if possible else ("done",)
+                made = [call for call, owner in self.made(name) if owner == intent]
+                count += sum(call["state"] in states for call in made)
+            else:
+                count += vendor.sandbox.rung[number]
+            count += possible and sum(each[2] == intent for each in vendor.late)
+        return count
+
+    def made(self, name: str) -> list[tuple[dict[str, Any], str]]:
+        """Give the calls of a pretended vendor, each with its intent."""
+        sandbox = self.vendors[name].sandbox
+        calls = sandbox.calls.items() if isinstance(sandbox, PretendedSandbox) else ()
+        return [(call, self.owner.get((name, made), "")) for made, call in calls]
+
+    def told(self, what: str) -> str:
+        """Give the message of a broken rule, with every step that led there."""
+        steps = "\n".join(f"{at:4}. {' '.join(map(_said, each))}" for at, each in enumerate(self.log, 1))
+        return f"{what}\n{self.scene}\n{steps}"
+
+
+def contact() -> Contact:
+    """Give somebody with a name, which some vendors need."""
+    return Contact(name="Ada")
+
+
+def _named(effect: Effect[Any]) -> str:
+    if isinstance(effect, Send):
+        return repr(effect.request)
+    seconds = f" {effect.seconds:.3g} s" if isinstance(effect, Sleep) else ""
+    ordinal = getattr(effect, "ordinal", None)
+    place = f" (attempt {ordinal})" if ordinal is not None else ""
+    return f"{type(effect).__name__}{place}{seconds}"
+
+
+def _said(word: object) -> str:
+    if isinstance(word, str):
+        return word
+    if isinstance(word, BaseException):
+        return f"→ {type(word).__name__}: {word}"
+    return f"→ {word!r}"
+
+
+def _kept(sandbox: Sandbox) -> object:
+    if isinstance(sandbox, PretendedSandbox):
+        return sandbox.calls, sandbox.keys
+    return len(sandbox.dials), dict(sandbox.hits)

@@ -1,0 +1,111 @@
+"""What the simulation has found, each as the one play that shows it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import pytest
+
+from callhub.errors import LedgerError
+from callhub.flows.operations import FindById, FindByKey
+from callhub.provider.http import Fault, Response
+from callhub.testing.simulation import Scene, plays, rules
+from callhub.testing.simulation.books import Books
+from callhub.testing.simulation.plays import KEY, caller, in_the_end, recoverer
+from callhub.testing.simulation.replies import AT_ONCE, OWN, Reply
+from callhub.testing.simulation.world import World
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from callhub.flows.effects import LedgerOp
+    from callhub.flows.operations import Record
+
+T = TypeVar("T")
+
+
+@pytest.fixture(scope="module")
+def books() -> Iterator[Books]:
+    books = Books()
+    yield books
+    books.close()
+
+
+@pytest.fixture
+def play(books: Books) -> Callable[..., World]:
+    """Give worlds in which the vendor answers these one after the other, and then as it should."""
+
+    def make(*answers: Reply, vendors: tuple[str, ...] = ("open",), timeout: float = 30.0) -> World:
+        left = [*answers]
+        world = World(Scene(vendors, timeout=timeout), books, first)
+        world.replies = lambda *_: (left.pop(0) if left else OWN,)
+        return world
+
+    return make
+
+
+def first(options: Sequence[T], *, rare: bool = False) -> T:
+    del rare
+    return options[0]
+
+
+def record_of(world: World) -> Record:
+    record = world.books.perform(FindByKey(KEY, None)).record
+    assert record is not None
+    return record
+
+
+def test_a_call_that_came_later_than_a_look_up_looks_is_no_proof_of_absence(
+    play: Callable[..., World],
+) -> None:
+    world = play(Reply(400.0, Fault.RESET))
+    world.run(caller(world))
+    world.pause(1_100.0)
+    world.run(recoverer(world))
+    assert record_of(world).call.needs_person
+    in_the_end(world)
+
+
+def test_nothing_is_absent_while_the_vendor_may_be_at_work_on_what_was_given_up_late(
+    play: Callable[..., World],
+) -> None:
+    world = play(Reply(590.0, Fault.READ_TIMEOUT, hangs=True), timeout=1_200.0)
+    world.run(caller(world))
+    world.run(recoverer(world))
+    assert record_of(world).doubtful
+    in_the_end(world)
+
+
+def test_a_ledger_that_fails_after_a_lost_answer_is_no_reason_to_say_no(
+    play: Callable[..., World], books: Books, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = play(Reply(AT_ONCE, Response(500)))
+    perform = books.perform
+
+    def failing(operation: LedgerOp[Any]) -> Any:
+        if isinstance(operation, FindById):
+            raise LedgerError("the disk is full")
+        return perform(operation)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(books, "perform", failing)
+        process = caller(world)
+        world.run(process)
+    assert isinstance(process.error, LedgerError)
+    assert process.error.dialed == "maybe"
+
+
+def test_after_a_failure_the_next_vendor_has_its_turn(books: Books) -> None:
+    scene = Scene(("keyed", "plain"), trusted=("keyed",), breaks=("keyed",), timeout=5.0)
+    world = World(scene, books, first)
+    plays.failed_by_its_vendor(world)
+    assert [attempt.provider for attempt in record_of(world).call.attempts] == ["keyed", "plain"]
+    assert world.rings(record_of(world).call.id) == 1
+
+
+def test_a_call_that_every_vendor_fails_is_given_up_at_last(books: Books) -> None:
+    both = ("keyed", "plain")
+    world = World(Scene(both, trusted=both, breaks=both, timeout=5.0), books, first)
+    plays.failed_by_its_vendor(world)
+    assert len(record_of(world).call.attempts) <= world.scene.route.attempts
+    rules.nothing_lost(world)
