@@ -13,8 +13,7 @@ import callhub
 from callhub import config
 from callhub.cli.failures import readable
 from callhub.errors import CallhubError, Refused, Unreachable
-from callhub.hub.setup import ledger_url
-from callhub.ledger.engine import where
+from callhub.policy.guards import Guards
 from callhub.policy.scripts import ScriptMap
 from callhub.provider import registry
 
@@ -79,6 +78,12 @@ class Findings:
     file_problem: str | None
     ledger: str
     ledger_problem: str | None
+    ledger_version: int | None = None
+    unsettled: int = 0
+    needs_person: int = 0
+    restored: bool = False
+    guards: str = ""
+    guards_problem: str | None = None
     scripts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     scripts_problem: str | None = None
     providers: tuple[Checked, ...] = ()
@@ -91,7 +96,7 @@ class Findings:
     @property
     def well(self) -> bool:
         """Tell whether nothing is wrong."""
-        problems = [self.file_problem, self.ledger_problem, self.scripts_problem]
+        problems = [self.file_problem, self.ledger_problem, self.guards_problem, self.scripts_problem]
         problems += [each.problem for each in self.providers]
         return self.set_up and not any(problems)
 
@@ -105,7 +110,7 @@ def examine(wanted: Sequence[str] = ()) -> Findings:
     for name in set(wanted) - set(registry.installed()):
         registry.load(name)
     settings, file_problem = _settings()
-    ledger, ledger_problem = _ledger(settings)
+    guards, guards_problem = _guards(settings)
     scripts, scripts_problem = _scripts(settings)
     return Findings(
         callhub=version("callhub"),
@@ -113,8 +118,9 @@ def examine(wanted: Sequence[str] = ()) -> Findings:
         file=str(config.config_file()),
         file_found=config.config_file().is_file(),
         file_problem=file_problem,
-        ledger=ledger,
-        ledger_problem=ledger_problem,
+        **_ledger(settings),
+        guards=guards,
+        guards_problem=guards_problem,
         scripts=scripts,
         scripts_problem=scripts_problem,
         providers=_providers(settings, wanted),
@@ -128,14 +134,34 @@ def _settings() -> tuple[HubSettings, str | None]:
         return config.HubSettings.model_construct(), str(error)
 
 
-def _ledger(settings: HubSettings) -> tuple[str, str | None]:
+def _ledger(settings: HubSettings) -> dict[str, Any]:
     try:
-        place = where(ledger_url(settings.ledger))
         with callhub.Hub(ledger=settings.ledger) as hub:
-            next(iter(hub.calls.history()), None)
+            info = hub.ledger.info()
     except CallhubError as error:
-        return "", str(error)  # not its URL, which may hold a password
-    return place, None
+        return {"ledger": "", "ledger_problem": str(error)}  # not its URL, which may hold a password
+    return {
+        "ledger": info.where,
+        "ledger_problem": None,
+        "ledger_version": info.version,
+        "unsettled": info.unsettled,
+        "needs_person": info.needs_person,
+        "restored": info.restored is not None and info.restored.reopened_at is None,
+    }
+
+
+def _guards(settings: HubSettings) -> tuple[str, str | None]:
+    """Say which guards are set, in the words of the configuration."""
+    try:
+        Guards.of(settings.guards)
+    except CallhubError as error:
+        return "", str(error)
+    given = settings.guards or {}
+    words = [
+        *(f"cap {cap}" for cap in given.get("caps", ())),
+        *(f"gap {gap}" for gap in [given.get("gap")] if gap),
+    ]
+    return ", ".join(words), None
 
 
 def _scripts(settings: HubSettings) -> tuple[dict[str, tuple[str, ...]], str | None]:

@@ -35,11 +35,23 @@ def show(found: Findings, *, as_json: bool) -> None:
 def _basics(found: Findings) -> None:
     file = found.file if found.file_found else f"none ({found.file} isn't there; it needn't be)"
     forgets = "in memory: forgotten as soon as a command ends"
-    ledger = forgets if found.ledger == "in memory" else found.ledger
+    ledger = forgets if found.ledger == "in memory" else f"{found.ledger} (version {found.ledger_version})"
     scripts = "; ".join(f"{name} ({', '.join(providers)})" for name, providers in found.scripts.items())
     _finding("config file", found.file_problem, file, good=found.file_found)
     _finding("ledger", found.ledger_problem, ledger, good=True)
+    if not found.ledger_problem:
+        _finding("in doubt", None, _in_doubt(found), good=not found.unsettled and not found.restored)
+    no_guards = "none: nothing limits how often a person is dialled"
+    _finding("guards", found.guards_problem, found.guards or no_guards, good=bool(found.guards))
     _finding("scripts", found.scripts_problem, scripts or "none", good=bool(scripts))
+
+
+def _in_doubt(found: Findings) -> str:
+    """Say which calls are unsettled, and what to do about them."""
+    held = "; restored from a backup: unknown keys are looked up first, see `callhub ledger reopen --help`"
+    person = f", of which {found.needs_person} need a person" if found.needs_person else ""
+    calls = f"{found.unsettled} calls{person}: `callhub recover` settles what it can"
+    return (calls if found.unsettled else "no call") + (held if found.restored else "")
 
 
 def _provider(checked: Checked, found: Findings) -> None:

@@ -165,6 +165,8 @@ OPTIONS: Mapping[str, str] = {
     "tags": "--tag",
     "groups": "--group",
     "events": "--event",
+    "number": "NUMBER",
+    "path": "FILE",
     "id": "ID",
     "call id": "ID",
     "contact id": "ID",
@@ -182,12 +184,19 @@ def _problem(told: errors.CallhubError) -> Iterator[str]:
     if not fields or told.code is not None:
         yield f"error: {_for_the_shell(str(told))}"
         return
-    named = {OPTIONS.get(name, f"--{name.replace('_', '-')}"): text for name, text in fields.items()}
+    named = {_option(name): text for name, text in fields.items()}
     if len(named) == 1:
         yield from (f"error: {option} {_for_the_shell(text)}" for option, text in named.items())
         return
     yield f"error: {len(named)} things are wrong:"
     yield from (f"  {option} {_for_the_shell(text)}" for option, text in named.items())
+
+
+def _option(field: str) -> str:
+    """Name what was typed for a field; a line of a file is one as it stands."""
+    if field in OPTIONS or not field.isidentifier():
+        return OPTIONS.get(field, field)
+    return f"--{field.replace('_', '-')}"
 
 
 def _for_the_shell(text: str) -> str:

@@ -1,8 +1,9 @@
 """Options that several commands share, and how their texts are read."""
 
 import json
+import re
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from math import isnan
 from typing import Annotated, Any
 
@@ -10,6 +11,7 @@ from cyclopts import Parameter, Token
 
 from callhub.errors import InvalidRequest
 from callhub.model.lifecycle import CallStatus
+from callhub.model.route import Failover
 
 
 def instant(_hint: object, tokens: Sequence[Token]) -> datetime:
@@ -35,7 +37,22 @@ def waitable(_hint: object, seconds: float) -> None:
         raise ValueError("It must be a number of seconds.")
 
 
+def age(_hint: object, tokens: Sequence[Token]) -> timedelta:
+    """Read a number of days or weeks."""
+    found = _AGE.fullmatch(tokens[0].value)
+    if found is None:
+        raise ValueError("it is no number of days or weeks, such as 90d or 52w.")
+    return timedelta(days=int(found[1]) * _DAYS[found[2]])
+
+
+def route(_hint: object, tokens: Sequence[Token]) -> Failover:
+    """Read the names of vendors, with commas between them."""
+    return Failover(*(name.strip() for name in tokens[0].value.split(",")))
+
+
 MOST = 1_000_000_000
+_AGE = re.compile(r"([1-9][0-9]{0,4})([dw])")
+_DAYS = {"d": 1, "w": 7}
 
 AsJson = Annotated[
     bool, Parameter(name="--json", help="print JSON, one object a line; a failure goes to stderr as JSON.")
@@ -50,6 +67,12 @@ Limit = Annotated[
 ]
 PageSize = Annotated[int, Parameter(metavar="N", validator=positive)]
 Patience = Annotated[float, Parameter(metavar="SECONDS", allow_leading_hyphen=True, validator=waitable)]
+Age = Annotated[
+    timedelta,
+    Parameter(metavar="AGE", converter=age, help="how old: a number of days or weeks, such as 90d or 52w."),
+]
+By = Annotated[str | None, Parameter(metavar="NAME", help="who says so; this machine's user unless given.")]
+Route = Annotated[Failover | None, Parameter(metavar="A,B", converter=route)]
 Several = Annotated[tuple[str, ...], Parameter(metavar="TEXT")]
 Pairs = Annotated[tuple[str, ...], Parameter(metavar="NAME=VALUE")]
 

@@ -21,10 +21,13 @@ from callhub.cli.commands import (
     demo,
     doctor,
     help,  # noqa: A004 - the command's name
+    ledger,
     new_provider,
     providers,
     sandbox,
     scripts,
+    settling,
+    suppression,
     webhooks,
 )
 from callhub.cli.failures import Exit, Terminated
@@ -35,7 +38,8 @@ if TYPE_CHECKING:
 
 _GROUPS = {
     "Try it, without an account": (demo.app, sandbox.app),
-    "Calls": (call.app, calls.app),
+    "Calls": (call.app, calls.app, settling.recover, settling.resolve, settling.explain),
+    "People and records": (suppression.app, ledger.app),
     "At the vendors": (contacts.app, scripts.app, webhooks.app),
     "Set-up": (providers.app, doctor.app, new_provider.app, help.app),
 }

@@ -229,7 +229,7 @@ def _reserve(path: Path) -> None:
     try:
         os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, MODE))
     except FileExistsError:
-        fault = "is there already: choose another name, or replace it by --force (force=True)"
+        fault = "is there already: choose another name, or replace it: force=True"
         raise InvalidRequest(f"{path} {fault}", fields={"path": fault}) from None
 
 

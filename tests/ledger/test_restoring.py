@@ -15,7 +15,7 @@ from callhub import Hub
 from callhub.hub import mark_restored, restore_ledger
 from callhub.ledger.schema import VERSION
 from callhub.provider.http import Response
-from tests.core.kit import NUMBER, SCRIPTS, wish
+from tests.core.kit import NUMBER, SCRIPTS, call_of, wish
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -113,10 +113,9 @@ def test_where_the_list_may_be_incomplete_a_person_decides(
     for _ in range(2):
         with pytest.raises(callhub.OutcomeUnknown) as caught:
             create(hub, aicaller)
-        assert caught.value.call is not None
-        assert caught.value.call.needs_person
+        assert call_of(caught.value).needs_person
     assert sum(aicaller.rung.values()) == 1
-    settled = hub.calls.resolve(caught.value.call.id, placed=None, by="Ada")
+    settled = hub.calls.resolve(call_of(caught.value).id, placed=None, by="Ada")
     assert not settled.needs_person
     create(hub, aicaller)
     assert aicaller.live()[NUMBER] == 2  # on a person's word alone

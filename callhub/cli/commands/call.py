@@ -2,7 +2,6 @@
 
 # ruff: noqa: D417 - options that commands share carry their own help
 
-import uuid
 from typing import Annotated, Any
 
 from cyclopts import App, Parameter
@@ -10,9 +9,21 @@ from cyclopts import App, Parameter
 import callhub
 from callhub.cli import out, placing
 from callhub.cli.help import examples
-from callhub.cli.options import AsJson, Instant, Pairs, Patience, Several, Vendor, extras, given, pairs
+from callhub.cli.options import (
+    AsJson,
+    Instant,
+    Pairs,
+    Patience,
+    Route,
+    Several,
+    Vendor,
+    extras,
+    given,
+    pairs,
+)
 from callhub.cli.show import CALLS
 from callhub.errors import InvalidRequest
+from callhub.runtime.clock import new_id
 
 app = App(
     name="call",
@@ -20,6 +31,7 @@ app = App(
         "call +14155550100 --script onboarding --name Ada --var plan=pro --wait",
         "call +14155550100 --script onboarding --at 2026-12-01T15:00+08:00",
         "call +14155550100 --provider NAME --script NAME:ID --key order-1009",
+        "call +14155550100 --route NAME,OTHER --script onboarding --name Ada",
     ),
 )
 
@@ -31,6 +43,7 @@ def call(
     *,
     script: str | None = None,
     provider: Vendor = None,
+    route: Route = None,
     var: Pairs = (),
     name: str | None = None,
     email: str | None = None,
@@ -40,6 +53,9 @@ def call(
     from_number: Annotated[str | None, Parameter(name="--from", metavar="NUMBER")] = None,
     record: Annotated[bool | None, Parameter(negative="--no-record")] = None,
     key: Annotated[str | None, Parameter(metavar="TEXT")] = None,
+    on_unknown: Annotated[
+        str, Parameter(metavar="WHAT", choices=("raise", "accept-risk"), show_choices=False)
+    ] = "raise",
     allow_default_script: bool = False,
     extra: Annotated[Several, Parameter(metavar="PROVIDER.FIELD=JSON")] = (),
     meta: Pairs = (),
@@ -57,7 +73,8 @@ def call(
     Args:
         number: number to dial, such as +14155550100; with --contact, that contact's.
         script: what is said: a configured name, or PROVIDER:ID.
-        provider: through whom; needed where several are configured.
+        provider: through whom; this or a route is needed where several are configured.
+        route: through whom, one after the other as long as nothing can have rung.
         var: a value for the script; give it as often as needed.
         name: name of the person.
         email: email of the person.
@@ -67,6 +84,8 @@ def call(
         from_number: caller number; else the provider's setting.
         record: ask for a recording, or for none; else the vendor decides.
         key: idempotency key, one for each intended call.
+        on_unknown: what to do where nobody can tell whether it was placed: raise, which is so unless
+            given, or accept-risk, which dials again and may ring twice.
         allow_default_script: allow a call with neither script nor first message.
         extra: a vendor's own field; what isn't JSON is sent as text.
         meta: a value of your own, kept in the ledger and never sent.
@@ -75,10 +94,11 @@ def call(
         wait_timeout: how long to wait at most; 600 unless given.
     """
     options: dict[str, Any] = {
-        **given(to=number, script=script, provider=provider, variables=pairs("--var", var)),
+        **given(to=number, script=script, provider=provider, route=route, variables=pairs("--var", var)),
         **given(contact=_contact(contact, name, email), first_message=first_message, scheduled_at=at),
         **given(from_number=from_number, record=record, metadata=pairs("--meta", meta), extras=extras(extra)),
-        "idempotency_key": key if key is not None else f"cli-{uuid.uuid4().hex}",
+        "idempotency_key": key if key is not None else f"cli-{new_id()}",
+        "on_unknown": on_unknown.replace("-", "_"),
         "allow_default_script": allow_default_script,
         "timeout": timeout,
     }
