@@ -13,7 +13,7 @@ import os
 import re
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 from callhub.errors import InvalidRequest
 from callhub.flows.contacts.loading import Read
@@ -52,13 +52,18 @@ def written(contacts: Iterable[Contact]) -> str:
     return text.getvalue()
 
 
-def write(path: str | Path, contacts: Iterable[Contact]) -> int:
+def write(path: str | Path | TextIO, contacts: Iterable[Contact]) -> int:
     """Write a file, which only its owner can read where it is new, and count the contacts.
+
+    One that is open already is written to as it is.
 
     Raises:
         InvalidRequest: it can't be written.
     """
     listed = list(contacts)
+    if not isinstance(path, str | Path):
+        path.write(written(listed))
+        return len(listed)
     try:
         with open(path, "w", encoding="utf-8", newline="", opener=_private) as file:
             file.write(written(listed))
@@ -109,8 +114,8 @@ def _cell(value: Any) -> str:
 
 def _listed(words: Sequence[str]) -> str:
     text = io.StringIO(newline="")
-    csv.writer(text, lineterminator="").writerow(words)
-    return text.getvalue()
+    csv.writer(text).writerow(words)
+    return text.getvalue().removesuffix("\r\n")
 
 
 def _head_faults(columns: Sequence[str]) -> Iterator[str]:

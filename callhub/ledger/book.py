@@ -14,6 +14,7 @@ from callhub.ledger import statements as sql
 from callhub.model.contact import Contact
 from callhub.model.copying import CopyOutcome
 from callhub.policy.contacts import additions, differences, matches, same_name
+from callhub.provider.order import ContactFilter
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from callhub.ledger.session import Session
 
 _contact = msgspec.json.Decoder(Contact).decode
+_EVERYBODY = ContactFilter()
 _CHUNK = 500  # rows that are read at once where most may be unwanted
 _WHOLE_BOOK = "the contact book"  # who takes in what comes from outside does so alone
 
@@ -66,7 +68,9 @@ def find_linked(session: Session, _identity: Identity, wanted: ops.FindLinked) -
 
 def page(session: Session, _identity: Identity, wanted: ops.PageOfBook) -> tuple[Contact, ...]:
     """Read those that are wanted, in the order of ids."""
-    found = (contact for contact in _all(session, wanted.after) if matches(wanted.where, contact))
+    rows = wanted.limit if wanted.where == _EVERYBODY else _CHUNK
+    everybody = _all(session, wanted.after, min(rows, _CHUNK))
+    found = (contact for contact in everybody if matches(wanted.where, contact))
     return tuple(islice(found, wanted.limit))
 
 
@@ -136,8 +140,8 @@ def _twins(session: Session, identity: Identity, contact: Contact) -> Iterator[C
     return (found for found in (_contact(row[0]) for row in rows) if same_name(found.name, contact.name))
 
 
-def _all(session: Session, after: str) -> Iterator[Contact]:
-    while rows := session.all(sql.CONTACT_PAGE, {"after": after, "limit": _CHUNK}):
+def _all(session: Session, after: str, at_once: int) -> Iterator[Contact]:
+    while rows := session.all(sql.CONTACT_PAGE, {"after": after, "limit": at_once}):
         yield from (_contact(row[1]) for row in rows)
         after = rows[-1][0]
 

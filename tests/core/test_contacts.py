@@ -111,7 +111,6 @@ def test_what_is_written_around_a_value_is_not_kept(hub: Any) -> None:
         ("groups", [None], "none of them empty"),
         ("custom_fields", {"a": float("nan")}, "can't be written as JSON"),
         ("custom_fields", {"a": object()}, "can't be written as JSON"),
-        ("custom_fields", {"a": 10**30}, "can't be written as JSON"),
         ("custom_fields", {"a": "\ud800"}, "can't be written as JSON"),
         ("custom_fields", {5: "a"}, "a dict of names and values"),
         ("custom_fields", {"a": "x" * 50_001}, "at most 50,000 characters"),
@@ -159,6 +158,7 @@ def test_a_number_that_cannot_exist_where_that_is_asked(side: Side) -> None:
         lambda hub: hub.contacts.search(" "),
         lambda hub: hub.contacts.search("Ada", limit=0),
     ],
+    ids=["search", "group", "tags", "one tag", "page size", "text", "no text", "limit"],
 )
 def test_a_question_that_makes_no_sense(hub: Any, act: Any) -> None:
     add(hub)

@@ -50,6 +50,7 @@ def page(
     link = book(context, provider)
     _count("page_size", limit)
     if link is None:
+        _texts(search=where.search, group=where.group, tags=where.tags)
         return (yield from own.page(where, limit, cursor))
     return (yield from vendors.page(link, where, limit, cursor))
 
@@ -102,3 +103,13 @@ def _count(name: str, number: object) -> None:
     fault = page_fault(number)
     if fault:
         raise InvalidRequest(f"{name} {fault}", fields={name: fault})
+
+
+def _texts(**given: Any) -> None:
+    wrong = {name: "must be text" for name, value in given.items() if not _is_text(value)}
+    if wrong:
+        raise vendors.faulty(wrong)
+
+
+def _is_text(value: object) -> bool:
+    return value is None or isinstance(value, str) or (isinstance(value, tuple) and all(map(_is_text, value)))

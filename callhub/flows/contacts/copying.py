@@ -49,8 +49,8 @@ def copy(context: Context, source: str | None, target: str | None) -> Steps[Copy
     read_from, write_to = contacts.book(context, source), contacts.book(context, target)
     if read_from is write_to:
         raise InvalidRequest(
-            "from_ and to name the same book: None is callhub's own, a provider's name that vendor's",
-            fields={"to": "is the book to copy from"},
+            "a book can't be copied into itself: name two, by a provider's name or, for callhub's own, "
+            f"by {rules.OWN}"
         )
     trip = _Trip(read_from, write_to, context.numbers)
     entries: list[Copied] = []

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TextIO, TypeVar
 
 from callhub.flows import (
     contacts,
@@ -109,7 +109,7 @@ class AsyncContacts(Part):
         """Copy every contact of a book into another one, and tell what became of each."""
         return await self._runner.run(copying.copy(self._context, from_, to))
 
-    async def export(self, path: str | Path) -> int:
+    async def export(self, path: str | Path | TextIO) -> int:
         """Write callhub's own book to a CSV file, and count the contacts."""
         return contact_sheets.write(path, [contact async for contact in self.list()])
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TextIO, TypeVar
 
 from callhub.flows import (
     contacts,
@@ -180,12 +180,12 @@ class Contacts(Part):
         """
         return self._runner.run(copying.copy(self._context, from_, to))
 
-    def export(self, path: str | Path) -> int:
+    def export(self, path: str | Path | TextIO) -> int:
         """Write callhub's own book to a CSV file, and count the contacts.
 
         It is UTF-8, with a line of headings; what a spreadsheet could take for a formula, numbers
         included, has an apostrophe before it, which `load` takes away again. A file that is there is
-        replaced.
+        replaced; an open one is written to.
 
         Raises:
             InvalidRequest: the file can't be written.
