@@ -98,7 +98,7 @@ def settle(session: Session, identity: Identity, end: ops.Settle) -> bool:
     ended = session.first(sql.END_ATTEMPT, asked | {"proof": int(proof), "accepted": int(accepted)})
     if ended is None:
         return False
-    kept = erasing.as_kept(session, call) if ended[1] else call
+    kept = erasing.as_kept(session, call) if ended[1] is None else call
     if end.said is not None:
         remember(session, call, end.finished_at, *end.said)
     if not accepted or session.first(sql.LATER, place) is None:

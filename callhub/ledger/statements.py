@@ -107,7 +107,7 @@ END_ATTEMPT = Statement(
         ),
     )
     .values({name: bindparam(name) for name in ("verdict", "reason", "finished_at")} | {"lease_until": 0})
-    .returning(attempts.c.ordinal, attempts.c.vendor_order.is_(None))
+    .returning(attempts.c.ordinal, attempts.c.vendor_order)  # SQLite 3.40 can't tell IS NULL here
 )
 RELEASE_ATTEMPT = Statement(
     update(attempts)

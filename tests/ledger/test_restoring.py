@@ -323,6 +323,27 @@ def test_the_restoration_is_told(
     assert "held back: the ledger was restored from a backup" in str(hub.calls.explain(caught.value.call.id))
 
 
+def test_a_restored_database_on_postgresql_is_marked_once_nobody_uses_it(
+    hub_of: Callable[..., Hub], erzycall: Vendor, postgres: str, copy: Path, clock: Instant
+) -> None:
+    hub = hub_of(erzycall, ledger=postgres)
+    create(hub, erzycall)
+    with pytest.raises(
+        callhub.UnsupportedFeature, match="pg_restore --clean --if-exists --dbname="
+    ) as caught:
+        restore_ledger(copy, ledger=postgres)
+    assert "callhub ledger restored" in str(caught.value)
+    with pytest.raises(callhub.LedgerError, match="stop every program"):
+        mark_restored(ledger=postgres)
+    hub.close()
+    mark_restored(ledger=postgres, by="Ada")
+    hub = hub_of(erzycall, ledger=postgres)
+    assert create(hub, erzycall).replayed
+    with pytest.raises(callhub.OutcomeUnknown, match="restored from a backup"):
+        create(hub, erzycall, "order-2")
+    assert erzycall.live()[NUMBER] == 1
+
+
 # the file
 
 
