@@ -142,7 +142,7 @@ CALLS: View[Call] = View(
 CONTACTS: View[Contact] = View(
     _plain,
     (
-        Column("contact", 24, lambda contact: contact.id),
+        Column("contact", 36, lambda contact: contact.id),
         Column("phone", 12, lambda contact: contact.phone),
         Column("name", 20, lambda contact: contact.name),
         Column("email", 16, lambda contact: contact.email),

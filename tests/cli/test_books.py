@@ -1,4 +1,4 @@
-"""``callhub contacts``, ``scripts`` and ``webhooks``."""
+"""``callhub scripts`` and ``webhooks``."""
 
 from __future__ import annotations
 
@@ -15,64 +15,6 @@ if TYPE_CHECKING:
     from tests.cli.conftest import Cli
 
 BOOK = ("--provider", "erzycall")
-
-
-def test_a_contact_is_made_read_changed_found_and_deleted(cli: Cli, both: dict[str, Served]) -> None:
-    more = (
-        "--email",
-        "bo@example.com",
-        "--notes",
-        "mornings",
-        "--tag",
-        "vip",
-        "--group",
-        "g1",
-        "--field",
-        "a=b",
-    )
-    made = cli(
-        "contacts", "create", *BOOK, "--name", "Bo Li", "--phone", "+14155554011", *more, "--json"
-    ).json
-    assert (made["name"], made["tags"], made["custom_fields"]) == ("Bo Li", ["vip"], {"a": "b"})
-    assert "source" not in made
-    line = ("contacts", "update", made["id"], "--name", "Bo Wu", "--tag", "a", "--tag", "b")
-    assert "tags            a, b" in cli(*line).lines
-    assert "name            Bo Wu" in cli("contacts", "get", made["id"]).lines
-    assert made["id"] in cli("contacts", "search", "Bo Wu", *BOOK, "--limit", "5").out
-    assert json.loads(cli("contacts", "list", *BOOK, "--tag", "a", "--json").out)["id"] == made["id"]
-    assert cli("contacts", "list", *BOOK, "--search", "Bo Wu", "--group", "g1", "--limit", "1").lines
-    assert cli("contacts", "delete", made["id"]).out == f"deleted {made['id']}\n"
-    assert cli("contacts", "get", made["id"]).code == 4
-    assert both
-
-
-def test_a_number_that_is_there_already_is_a_conflict(cli: Cli, erzycall: Served) -> None:
-    line = ("contacts", "create", *BOOK, "--name", "Bo", "--phone", "+14155554012", "--json")
-    made, ran = cli(*line), cli(*line)
-    assert (ran.code, ran.error["type"]) == (4, "Conflict")
-    assert cli("contacts", "delete", made.json["id"], "--json").json == {"deleted": made.json["id"]}
-    assert erzycall.alive
-
-
-@pytest.mark.parametrize(
-    ("argv", "code", "said"),
-    [
-        (("list",), 3, "say whose contact book: --provider; with a book: erzycall"),
-        (("list", "--provider", "aicaller"), 2, "contact book"),
-        (("create", *BOOK, "--name", " ", "--phone", "12"), 2, "2 things are wrong"),
-        (("create", *BOOK, "--name", "Bo"), 2, "--phone"),
-        (("update", "erzycall:contact_456"), 2, "the changes are empty"),
-        (("update", "erzycall:contact_456", "--field", "x"), 2, "--field must be given as NAME=VALUE"),
-        (("get", "contact_456"), 2, "ID must be '<provider>:<vendor id>'"),
-        (("search", "x", *BOOK), 2, "at least 2 characters"),
-    ],
-)
-def test_slips_with_contacts(
-    cli: Cli, both: dict[str, Served], argv: tuple[str, ...], code: int, said: str
-) -> None:
-    ran = cli("contacts", *argv)
-    assert (ran.code, said in ran.err) == (code, True), ran.err
-    assert both
 
 
 def test_scripts_are_the_configured_names_and_the_vendors(

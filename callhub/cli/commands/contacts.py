@@ -177,7 +177,10 @@ def copy(
     to: Annotated[Book, Parameter(name="--to")] = "callhub",
     as_json: AsJson = False,
 ) -> int:
-    """Copy every contact of a book into another one; a repeat duplicates nobody.
+    """Copy every contact of a book into another one. Ends with 4 if one failed.
+
+    A copy adds and changes, and takes nothing away. A repeat duplicates nobody; it brings up to date what
+    has changed.
 
     Args:
         from_: callhub, which is its own book, or a provider's name.
@@ -193,7 +196,7 @@ def export(file: Annotated[str, Parameter(allow_leading_hyphen=True)], /, *, as_
     """Write callhub's own book to a CSV file that spreadsheets can't take for formulas.
 
     Args:
-        file: FILE, which is replaced where it is there; - for the standard output.
+        file: where to; a file that is there is replaced, and - is the standard output.
     """
     text = io.StringIO(newline="")
     with callhub.Hub.from_config() as hub:
@@ -205,11 +208,14 @@ def export(file: Annotated[str, Parameter(allow_leading_hyphen=True)], /, *, as_
 
 
 @app.command(name="import", help_epilogue=examples("contacts import contacts.csv"))
-def import_(file: str, /, *, as_json: AsJson = False) -> int:
+def import_(file: Annotated[str, Parameter(metavar="FILE")], /, *, as_json: AsJson = False) -> int:
     """Read a CSV file into callhub's own book, all of it or nothing; a repeat duplicates nobody.
 
+    A line is the contact of its id, else the contact of the same name and number, else a new one. A line
+    that can't be read fails the import, and is named.
+
     Args:
-        file: FILE, with at least the headings name and phone.
+        file: a CSV file in UTF-8 with headings, at least name and phone.
     """
     with callhub.Hub.from_config() as hub:
         report = hub.contacts.load(file)
@@ -241,6 +247,6 @@ def _lines(report: callhub.CopyReport) -> Iterator[str]:
     yield ", ".join(f"{count} {outcome}" for outcome, count in report.counts().items())
     left = Counter(reason for entry in report.incomplete for reason in entry.left.items())
     for (name, reason), count in left.items():
-        yield out.clean(f"not carried, {count} times: {name}: {reason}; --json names the contacts")
+        yield out.clean(f"not carried: {name} of {count}: {reason} (--json names them)")
     for entry in report.failed:
         yield out.clean(f"failed: {entry.source}: {entry.reason}")
