@@ -45,11 +45,6 @@ def age(_hint: object, tokens: Sequence[Token]) -> timedelta:
     return timedelta(days=int(found[1]) * _DAYS[found[2]])
 
 
-def route(_hint: object, tokens: Sequence[Token]) -> Failover:
-    """Read the names of vendors, with commas between them."""
-    return Failover(*(name.strip() for name in tokens[0].value.split(",")))
-
-
 MOST = 1_000_000_000
 _AGE = re.compile(r"([1-9][0-9]{0,4})([dw])")
 _DAYS = {"d": 1, "w": 7}
@@ -72,7 +67,7 @@ Age = Annotated[
     Parameter(metavar="AGE", converter=age, help="how old: a number of days or weeks, such as 90d or 52w."),
 ]
 By = Annotated[str | None, Parameter(metavar="NAME", help="who says so; this machine's user unless given.")]
-Route = Annotated[Failover | None, Parameter(metavar="A,B", converter=route)]
+Route = Annotated[str | None, Parameter(metavar="A,B")]
 Several = Annotated[tuple[str, ...], Parameter(metavar="TEXT")]
 Pairs = Annotated[tuple[str, ...], Parameter(metavar="NAME=VALUE")]
 
@@ -99,6 +94,14 @@ def extras(given: Sequence[str]) -> dict[str, dict[str, Any]]:
             raise InvalidRequest("--extra must be given as PROVIDER.FIELD=JSON")
         found.setdefault(provider, {})[field] = _json_or_text(value)
     return found
+
+
+def route(given: str | None) -> Failover | None:
+    """Read the names of vendors, with commas between them."""
+    names = [] if given is None else [name.strip() for name in given.split(",")]
+    if given is not None and (not all(names) or len(set(names)) < len(names)):
+        raise InvalidRequest("--route must be given as A,B: names of providers, each of them once")
+    return Failover(*names) if names else None
 
 
 def given(**values: Any) -> Mapping[str, Any]:

@@ -21,6 +21,8 @@ PARTS = [
     (blocking.Calls, awaiting.AsyncCalls),
     (blocking.Contacts, awaiting.AsyncContacts),
     (blocking.Scripts, awaiting.AsyncScripts),
+    (blocking.Suppressions, awaiting.AsyncSuppressions),
+    (blocking.LedgerTools, awaiting.AsyncLedgerTools),
     (blocking.Webhooks, awaiting.AsyncWebhooks),
     (blocking.VendorOperations, awaiting.AsyncVendorOperations),
 ]
@@ -97,7 +99,7 @@ def test_what_talks_to_a_vendor_awaits(sync: type, later: type) -> None:
 def test_the_same_parts() -> None:
     hubs = [kind(providers={}, ledger="sqlite://") for kind in (Hub, AsyncHub)]
     names = [[name for name in vars(hub) if not name.startswith("_")] for hub in hubs]
-    assert names[0] == names[1] == ["calls", "contacts", "scripts", "webhooks"]
+    assert names[0] == names[1] == ["calls", "contacts", "scripts", "suppression", "webhooks", "ledger"]
     for name in names[0]:
         pair = (type(getattr(hubs[0], name)), type(getattr(hubs[1], name)))
         assert pair in PARTS

@@ -324,7 +324,7 @@ def test_the_restoration_is_told(
 
 
 def test_a_restored_database_on_postgresql_is_marked_once_nobody_uses_it(
-    hub_of: Callable[..., Hub], erzycall: Vendor, postgres: str, copy: Path, clock: Instant
+    hub_of: Callable[..., Hub], erzycall: Vendor, postgres: str, copy: Path
 ) -> None:
     hub = hub_of(erzycall, ledger=postgres)
     create(hub, erzycall)

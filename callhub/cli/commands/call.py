@@ -21,6 +21,7 @@ from callhub.cli.options import (
     given,
     pairs,
 )
+from callhub.cli.options import route as route_of
 from callhub.cli.show import CALLS
 from callhub.errors import InvalidRequest
 from callhub.runtime.clock import new_id
@@ -54,8 +55,8 @@ def call(
     record: Annotated[bool | None, Parameter(negative="--no-record")] = None,
     key: Annotated[str | None, Parameter(metavar="TEXT")] = None,
     on_unknown: Annotated[
-        str, Parameter(metavar="WHAT", choices=("raise", "accept-risk"), show_choices=False)
-    ] = "raise",
+        str | None, Parameter(metavar="WHAT", choices=("raise", "accept-risk"), show_choices=False)
+    ] = None,
     allow_default_script: bool = False,
     extra: Annotated[Several, Parameter(metavar="PROVIDER.FIELD=JSON")] = (),
     meta: Pairs = (),
@@ -94,11 +95,13 @@ def call(
         wait_timeout: how long to wait at most; 600 unless given.
     """
     options: dict[str, Any] = {
-        **given(to=number, script=script, provider=provider, route=route, variables=pairs("--var", var)),
+        **given(
+            to=number, script=script, provider=provider, route=route_of(route), variables=pairs("--var", var)
+        ),
         **given(contact=_contact(contact, name, email), first_message=first_message, scheduled_at=at),
         **given(from_number=from_number, record=record, metadata=pairs("--meta", meta), extras=extras(extra)),
         "idempotency_key": key if key is not None else f"cli-{new_id()}",
-        "on_unknown": on_unknown.replace("-", "_"),
+        **given(on_unknown=on_unknown.replace("-", "_") if on_unknown else None),
         "allow_default_script": allow_default_script,
         "timeout": timeout,
     }
