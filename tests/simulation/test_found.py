@@ -12,7 +12,7 @@ from callhub.provider.http import Fault, Response
 from callhub.testing.simulation import Scene, plays, rules
 from callhub.testing.simulation.books import Books
 from callhub.testing.simulation.plays import KEY, caller, in_the_end, recoverer
-from callhub.testing.simulation.replies import AT_ONCE, OWN, Reply
+from callhub.testing.simulation.replies import AT_ONCE, Reply
 from callhub.testing.simulation.world import World
 
 if TYPE_CHECKING:
@@ -33,15 +33,17 @@ def books() -> Iterator[Books]:
 
 @pytest.fixture
 def play(books: Books) -> Callable[..., World]:
-    """Give worlds in which the vendor answers these one after the other, and then as it should."""
+    """Give worlds in which the vendor answers like this, and then as it should."""
 
-    def make(*answers: Reply, vendors: tuple[str, ...] = ("open",), timeout: float = 30.0) -> World:
-        left = [*answers]
-        world = World(Scene(vendors, timeout=timeout), books, first)
-        world.replies = lambda *_: (left.pop(0) if left else OWN,)
-        return world
+    def make(answer: Reply, *, timeout: float = 30.0) -> World:
+        return World(Scene(("open",), timeout=timeout), books, last, replies=lambda *_: (answer,), bad=1)
 
     return make
+
+
+def last(options: Sequence[T], *, rare: bool = False) -> T:
+    """Take the bad answer where there may be one, and else the first of all."""
+    return options[-1] if rare else options[0]
 
 
 def first(options: Sequence[T], *, rare: bool = False) -> T:

@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Any
 from callhub.flows import cancel, place, reconcile, resolve, suppression, wait
 from callhub.flows.operations import FindByKey
 from callhub.model.call import CallRequest
+from callhub.provider.http import Fault, Response
 from callhub.testing.simulation import replies, rules
 from callhub.testing.simulation.pretended import PretendedSandbox
 from callhub.testing.simulation.processes import KILLS, Process, Trouble
+from callhub.testing.simulation.replies import AT_ONCE, NEVER, Reply
 from callhub.testing.simulation.world import SCRIPT, WINDOW, Broken, World, contact
 
 if TYPE_CHECKING:
@@ -27,20 +29,22 @@ NUMBER, OTHER_NUMBER = "+14155550100", "+14155550110"
 DAY = 86_400.0
 REPEATED = 6.0  # seconds that a repetition may take
 PAUSES = (1.0, 100.0, 500.0, 900.0)  # within a lease; after it; near the end of the window; after it
+UNHELPFUL = Reply(NEVER, Response(500))
+DEAF = Reply(AT_ONCE, Fault.RESET)
+IN_A_RACE = (Trouble.KILLED_BEFORE,)  # to be killed after an effect is to be killed before the next one
 EVERY = tuple(trouble for trouble in Trouble if trouble is not Trouble.NONE)
 
 
 def one_caller(world: World) -> None:
     """One call, any answer, any trouble at any effect; then somebody comes, and again anything happens."""
-    world.troubles, world.left = EVERY, 1
+    world.allow(replies.every, *EVERY)
     world.run(caller(world))
     world.come_to("first")
     world.pause(world.choose(PAUSES))
-    world.replies, world.troubles, world.left = replies.kinds, KILLS, 1
-    world.asked_of = (replies.Reply(replies.NEVER, replies.Response(500)),)
+    world.allow(replies.kinds, *KILLS, bad=1, asked_of=(UNHELPFUL,))
     somebody(world)
     world.come_to("second")
-    world.left = 0
+    world.allow(replies.none)
     world.pause(world.choose(PAUSES))
     somebody(world)
     in_the_end(world)
@@ -48,18 +52,18 @@ def one_caller(world: World) -> None:
 
 def two_callers(world: World) -> None:
     """Two callers under one key, in every order, one of them killed anywhere."""
-    world.replies, world.troubles, world.left = replies.few, (*KILLS, Trouble.SLEEPS), 1
+    world.allow(replies.few, *IN_A_RACE, Trouble.SLEEPS)
     world.run(caller(world, "first"), caller(world, "second"))
     in_the_end(world)
 
 
 def caller_and_rescuer(world: World) -> None:
     """A call that is in doubt; a repetition, a recovery and a person meet over it."""
-    world.replies = replies.kinds
+    world.allow(replies.kinds)
     world.run(caller(world))
     world.come_to("doubt")
     world.pause(world.choose(PAUSES))
-    world.replies, world.troubles, world.left = replies.few, (*KILLS, Trouble.SLEEPS), 1
+    world.allow(replies.few, *IN_A_RACE, Trouble.SLEEPS)
     others = (recoverer(world), person(world))
     world.run(caller(world, "second"), world.choose(tuple(each for each in others if each is not None)))
     in_the_end(world)
@@ -67,11 +71,11 @@ def caller_and_rescuer(world: World) -> None:
 
 def two_keys(world: World) -> None:
     """Two calls to one person, in every order; where guards stand, one of them is too many."""
-    world.replies, world.troubles, world.left = replies.few, KILLS, 1
+    world.allow(replies.few, *IN_A_RACE)
     world.run(caller(world, "first"), caller(world, "second", OTHER_KEY))
     world.come_to("two keys")
     world.pause(world.choose((100.0, 900.0)))
-    world.left = 0
+    world.allow(replies.none)
     world.run(recoverer(world))
     guards_hold(world)
     in_the_end(world)
@@ -79,12 +83,12 @@ def two_keys(world: World) -> None:
 
 def asked_to_stop(world: World) -> None:
     """Somebody asks not to be called while a call to them is being placed, in doubt or recovered."""
-    world.replies, world.troubles, world.left = replies.kinds, KILLS, 1
+    world.allow(replies.kinds, *IN_A_RACE)
     if world.choose((False, True)):
         world.run(caller(world))
         world.come_to("placed")
         world.pause(world.choose(PAUSES))
-    world.replies = replies.few
+        world.allow(replies.few, *IN_A_RACE)
     other = world.choose((caller(world), recoverer(world)))
     stopper = world.process("the person", lambda context: suppression.add(context, [(NUMBER, "asked")]))
     world.run(stopper, other)
@@ -95,15 +99,10 @@ def asked_to_stop(world: World) -> None:
 
 def taken_back(world: World) -> None:
     """A call is cancelled while it waits, with any answer, while somebody repeats it."""
-    world.troubles, world.left = KILLS, 1
-    world.replies = replies.kinds
+    world.allow(replies.kinds, *IN_A_RACE)
     world.run(caller(world))
     world.come_to("placed")
-    world.asked_of = (
-        replies.Reply(replies.NEVER, replies.Response(500)),
-        replies.Reply(replies.AT_ONCE, replies.Fault.RESET),
-    )
-    world.replies, world.left = replies.few, 2
+    world.allow(replies.few, *IN_A_RACE, asked_of=(UNHELPFUL, DEAF))
     canceller = _about(world, "a canceller", cancel.cancel)
     if canceller is not None:
         world.run(canceller, caller(world, "second"))
@@ -112,7 +111,7 @@ def taken_back(world: World) -> None:
 
 def failed_by_its_vendor(world: World) -> None:
     """A call that its vendor takes and fails before any ring; two wait for it, and both may go on."""
-    world.replies, world.troubles, world.left = replies.few, KILLS, 1
+    world.allow(replies.few, *IN_A_RACE)
     world.run(caller(world))
     world.come_to("placed")
     waiters = (_about(world, "first", _wait), _about(world, "second", _wait))
@@ -123,7 +122,7 @@ def failed_by_its_vendor(world: World) -> None:
 def put_back(world: World) -> None:
     """The ledger is restored from a copy that knows nothing of the call: the vendor still knows the key."""
     before = world.books.copy()
-    world.replies = replies.few
+    world.allow(replies.few)
     world.run(caller(world))
     world.put_back(before)
     world.run(caller(world, "second"))
@@ -134,10 +133,10 @@ def put_back(world: World) -> None:
 
 def hasty_person(world: World) -> None:
     """A person says "not placed" while the vendor is still at work: the key is the same the next time."""
-    world.replies = lambda *_: tuple(replies.Reply(late, replies.Fault.RESET) for late in replies.LATE)
-    world.troubles, world.left = KILLS, 1
+    late = tuple(Reply(late, Fault.RESET) for late in replies.LATE)
+    world.allow(lambda *_: late, *IN_A_RACE)
     world.run(caller(world))
-    world.left, world.replies = 0, _own
+    world.allow(replies.none)
     record = _record(world, KEY)
     if record is not None and record.doubtful and not record.leased:
         world.run(world.process("a person", lambda it: resolve.resolve(it, record.call.id, None, "Ada")))
@@ -202,7 +201,7 @@ def somebody(world: World) -> None:
 
 def in_the_end(world: World) -> None:
     """Let everything be recovered that can be, look at what came of it, and ask for all of it again."""
-    world.left, world.replies, world.asked_of = 0, _own, ()
+    world.allow(replies.none)
     world.come_to("end")
     for _ in range(2):
         world.pause(2 * WINDOW)
@@ -231,10 +230,6 @@ def _stopped_or_told(world: World, said: suppression.Suppression) -> None:
         before = world.rings(intent)
         if world.rings(intent, possible=True) > before and intent not in told:
             raise Broken(world.told("a call may still ring, and nobody was told"))
-
-
-def _own(*_: object) -> tuple[replies.Reply, ...]:
-    return (replies.OWN,)
 
 
 def _record(world: World, key: str) -> Record | None:

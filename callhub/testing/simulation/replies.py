@@ -54,8 +54,8 @@ OWN = Reply()
 
 
 def every(provider: Provider[Any], sandbox: Sandbox) -> tuple[Reply, ...]:
-    """Give every reply to a request that dials; the first is the one that is hoped for."""
-    return (OWN, *_refusals(provider, sandbox), *_answers(provider), *_faults())
+    """Give every other reply to a request that dials than the one that is hoped for."""
+    return (*_refusals(provider, sandbox), *_answers(provider), *_faults())
 
 
 def kinds(provider: Provider[Any], sandbox: Sandbox) -> tuple[Reply, ...]:
@@ -71,14 +71,19 @@ def kinds(provider: Provider[Any], sandbox: Sandbox) -> tuple[Reply, ...]:
     )
     told = (sandbox.refusal(), sandbox.rate_limited(), Response(401))
     refused = [Reply(NEVER, response) for response in told]
-    return (OWN, Reply(NEVER, Fault.CONNECT), *refused, *maybe)
+    return (Reply(NEVER, Fault.CONNECT), *refused, *maybe)
 
 
 def few(provider: Provider[Any], sandbox: Sandbox) -> tuple[Reply, ...]:
-    """Give the replies that matter where two callers meet: taken, refused, lost before, lost after."""
+    """Give the replies that matter where two callers meet: refused, lost before, lost after."""
     del provider
     lost = (Reply(NEVER, Fault.RESET), Reply(AT_ONCE, Fault.RESET))
-    return (OWN, Reply(NEVER, sandbox.refusal()), *lost)
+    return (Reply(NEVER, sandbox.refusal()), *lost)
+
+
+def none(*_: object) -> tuple[Reply, ...]:
+    """Give no reply but the one that is hoped for."""
+    return ()
 
 
 def _refusals(provider: Provider[Any], sandbox: Sandbox) -> Iterator[Reply]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from callhub.flows import operations as ops
 from callhub.flows.context import Context, Link
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from callhub.provider.http import Response
     from callhub.testing.simulation.books import Books
     from callhub.testing.simulation.choices import Choose
+
+Replies: TypeAlias = "Callable[[Provider[Any], Sandbox], tuple[Reply, ...]]"
 
 WINDOW = 600.0
 LONGEST = 3_000  # effects of one process
@@ -93,7 +95,9 @@ class World:
         intents: key and number of every intent that was claimed, by callhub's id.
         owner: the intent of each call of a pretended vendor.
         suppressed: when each number was put on the suppression list, in steps.
-        replies: how a vendor may answer a request that dials.
+        replies: how a vendor may answer the first request that dials; later ones are answered by few.
+        bad: how many answers may yet be other than they should.
+        left: how many troubles may yet strike.
         asked_of: what other requests may be answered by, beside the vendor's own answer.
     """
 
@@ -101,10 +105,11 @@ class World:
     books: Books
     choose: Choose
     explored: Callable[[Hashable], None] = lambda _: None
-    replies: Callable[[Provider[Any], Sandbox], tuple[Reply, ...]] = replies.every
+    replies: Replies = replies.every
     asked_of: tuple[Reply, ...] = ()
     troubles: tuple[Trouble, ...] = ()
     left: int = 0
+    bad: int = 2
     steps: int = 0
     born: int = 0
     known: Hashable = None
@@ -196,6 +201,13 @@ class World:
         self.log.append((f"{seconds:g} s", "pass"))
         self.wait(seconds)
 
+    def allow(
+        self, answers: Replies, *troubles: Trouble, bad: int = 2, asked_of: tuple[Reply, ...] = ()
+    ) -> None:
+        """Say what may go wrong from now on: answers to dials, answers to the rest, one of the troubles."""
+        self.replies, self.asked_of, self.bad = answers, asked_of, bad
+        self.troubles, self.left = troubles, bool(troubles)
+
     def put_back(self, copied: bytes) -> None:
         """Let the ledger be what it was: it knows nothing of what came afterwards."""
         self.books.put_back(copied)
@@ -221,7 +233,7 @@ class World:
             kept = tuple((tuple(each.late), _kept(each.sandbox)) for each in self.vendors.values())
             ours = (self.books.state(), tuple(self.owner.items()), tuple(self.suppressed))
             self.known = hash((ours, repr(kept)))
-        return (self.known, self.left, round(self.books.clock.ticks(), 3))
+        return (self.known, self.replies, self.left, self.bad, round(self.books.clock.ticks(), 3))
 
     def _step(self, process: Process, *, alone: bool) -> None:
         effect = process.effect
@@ -319,13 +331,13 @@ class World:
         return reply.answer, effect.timeout if reply.hangs else 0.0
 
     def _reply(self, process: Process, provider: Provider[Any], vendor: Vendor, *, dials: bool) -> Reply:
+        options = self.asked_of
         if dials:
             self._may_dial(process)
-            return self.choose(self.replies(provider, vendor.sandbox), rare=True)
-        if not self.left or not self.asked_of:
-            return OWN
-        reply = self.choose((OWN, *self.asked_of), rare=True)
-        self.left -= reply is not OWN
+            options = self.replies(provider, vendor.sandbox)
+            self.replies = replies.few
+        reply = self.choose((OWN, *options), rare=True) if self.bad else OWN
+        self.bad -= reply is not OWN
         return reply
 
     def _may_dial(self, process: Process) -> None:
