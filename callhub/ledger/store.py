@@ -172,8 +172,12 @@ class Ledger:
             if self._opened is None:
                 engine = open_engine(self.url, self._clock)
                 turn = turns(engine)
-                with turn:
-                    facts = migrations.prepare(engine, self.where)
+                try:
+                    with turn:
+                        facts = migrations.prepare(engine, self.where)
+                except BaseException:
+                    engine.dispose()
+                    raise
                 self._opened = _Opened(engine, turn, Identity.of(facts, self._namespace))
                 self._tell_unsettled(self._opened)
             return self._opened

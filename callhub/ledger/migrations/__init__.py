@@ -61,7 +61,7 @@ def _upgrade(connection: Connection, version: int) -> None:
     from alembic.config import Config  # noqa: PLC0415
 
     config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parent))
+    config.set_main_option("script_location", str(Path(__file__).parent).replace("%", "%%"))
     config.attributes["connection"] = connection
     command.stamp(config, f"{version:04}", purge=True)
     command.upgrade(config, "head")
