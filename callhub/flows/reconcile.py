@@ -18,8 +18,6 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from msgspec.structs import replace
-
 from callhub.errors import (
     CallhubError,
     InvalidState,
@@ -32,7 +30,6 @@ from callhub.errors import (
 from callhub.flows.attempt import (
     LEASE_MARGIN,
     account_of,
-    after,
     consent,
     judge,
     overdue,
@@ -52,7 +49,8 @@ from callhub.flows.operations import (
     Settle,
     Unsettled,
 )
-from callhub.model.call import Attempt, Call, as_of
+from callhub.flows.settling import settled
+from callhub.model.call import Call
 from callhub.policy import lookup, retry
 from callhub.policy.verdict import Verdict
 from callhub.provider.capability import Feature
@@ -142,11 +140,11 @@ def settle(context: Context, record: Record, deadline: float) -> Steps[tuple[Rec
         for ordinal in record.doubtful:
             provider = record.call.attempts[ordinal - 1].provider
             why = yield from _settle_one(context, record.call, ordinal, provider, deadline)
-        found = yield from ask(FindById(record.call.id))
+            record = (yield from ask(FindById(record.call.id))) or record
     except LedgerError as error:
         error.dialed, error.call = "maybe", record.call
         raise
-    return found or record, why
+    return record, why
 
 
 def doubt_error(record: Record, why: str = "") -> OutcomeUnknown:
@@ -376,16 +374,9 @@ def _absent(case: _Case) -> Steps[str]:
 
 def _end(case: _Case, ended: Verdict, reason: str, news: Call | None) -> Steps[None]:
     now = yield from ask(Now())
-    attempts = list(case.call.attempts)
-    at = case.doubt.ordinal - 1
-    old = attempts[at]
-    attempts[at] = Attempt(
-        provider=old.provider, started_at=old.started_at, finished_at=now, verdict=ended.value, reason=reason
-    )
-    call = replace(case.call, attempts=tuple(attempts), needs_person=False)
-    if case.doubt.ordinal == len(attempts):  # a call shows its latest attempt
-        call = as_of(after(call, news), now)
-    yield from ask(Settle(call, case.doubt.ordinal, ended, reason, now, proof=True, said=("settled", reason)))
+    ordinal = case.doubt.ordinal
+    call = settled(case.call, ordinal, (ended, reason), now, news)
+    yield from ask(Settle(call, ordinal, ended, reason, now, proof=True, said=("settled", reason)))
 
 
 def _stays(case: _Case, reason: str, *, opted_out: bool = False) -> Steps[None]:

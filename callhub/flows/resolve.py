@@ -4,21 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from msgspec.structs import replace
-
 from callhub.errors import Conflict, InvalidRequest, InvalidState, Unreachable
-from callhub.flows.attempt import after
 from callhub.flows.context import split_id
 from callhub.flows.effects import Now, Steps, ask
 from callhub.flows.observe import needed, read
 from callhub.flows.operations import FindByVendor, Settle
-from callhub.model.call import Attempt, Call, as_of
+from callhub.flows.settling import settled
+from callhub.model.call import Call
 from callhub.model.lifecycle import CallStatus
 from callhub.policy.verdict import Verdict
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from callhub.flows.context import Context
     from callhub.flows.operations import Record
 
@@ -38,7 +34,7 @@ def resolve(context: Context, call_id: str, placed: str | None, by: str) -> Step
     now = yield from ask(Now())
     said = f"{by} said that it was " + (f"placed as {placed}" if placed else "not placed")
     ended = Verdict.REFUSED if news is None else Verdict.ACCEPTED
-    call = as_of(_settled(record.call, ordinal, (ended, said), now, news), now)
+    call = settled(record.call, ordinal, (ended, said), now, news)
     if not (yield from ask(Settle(call, ordinal, ended, said, now, proof=True, said=("resolved", said)))):
         raise InvalidState("the call was settled meanwhile", dialed="maybe", call=call)
     return call
@@ -70,12 +66,3 @@ def _theirs(context: Context, record: Record, ordinal: int, placed: str) -> Step
     if news.to is not None and record.call.to is not None and news.to != record.call.to:
         raise Conflict("the vendor's call of that id is to another number", provider=provider)
     return news
-
-
-def _settled(call: Call, ordinal: int, word: tuple[Verdict, str], now: datetime, news: Call | None) -> Call:
-    attempts = list(call.attempts)
-    old, (ended, said) = attempts[ordinal - 1], word
-    attempts[ordinal - 1] = Attempt(
-        provider=old.provider, started_at=old.started_at, finished_at=now, verdict=ended.value, reason=said
-    )
-    return after(replace(call, attempts=tuple(attempts), needs_person=False), news)

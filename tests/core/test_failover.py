@@ -545,7 +545,7 @@ def test_many_callers_with_one_key_and_a_route_ring_once(world: World, rows: Row
         with Hub(providers=world.settings, scripts=SCRIPTS, route=ROUTE, ledger=rows.url) as hub:
             start.wait()
             try:
-                ends.append(hub.calls.create(**wanted()).provider)
+                ends.append(str(hub.calls.create(**wanted()).provider))
             except (RateLimited, OutcomeUnknown) as error:
                 ends.append(type(error).__name__)
 
