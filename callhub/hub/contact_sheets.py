@@ -52,7 +52,7 @@ def written(contacts: Iterable[Contact]) -> str:
     return text.getvalue()
 
 
-def write(path: str | Path | TextIO, contacts: Iterable[Contact]) -> int:
+def write(path: str | os.PathLike[str] | TextIO, contacts: Iterable[Contact]) -> int:
     """Write a file, which only its owner can read where it is new, and count the contacts.
 
     One that is open already is written to as it is.
@@ -61,7 +61,7 @@ def write(path: str | Path | TextIO, contacts: Iterable[Contact]) -> int:
         InvalidRequest: it can't be written.
     """
     listed = list(contacts)
-    if not isinstance(path, str | Path):
+    if not isinstance(path, str | os.PathLike):
         path.write(written(listed))
         return len(listed)
     try:
@@ -75,7 +75,7 @@ def write(path: str | Path | TextIO, contacts: Iterable[Contact]) -> int:
     return len(listed)
 
 
-def read(path: str | Path, rule: str) -> list[Read]:
+def read(path: str | os.PathLike[str], rule: str) -> list[Read]:
     """Read a file.
 
     Raises:

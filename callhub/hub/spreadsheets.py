@@ -11,6 +11,7 @@ from callhub.policy.numbers import readable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from os import PathLike
 
 NUMBER_HEADS = ("number", "phone")
 MOST_NAMED = 20  # broken lines; the rest is counted
@@ -37,7 +38,7 @@ def numbers_of(path: str | Path) -> list[tuple[str, str | None]]:
     return found
 
 
-def refuse(path: str | Path, faults: dict[str, str]) -> None:
+def refuse(path: str | PathLike[str], faults: dict[str, str]) -> None:
     """Raise one error for everything that is wrong with a file; do nothing where nothing is.
 
     Raises:

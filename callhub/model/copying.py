@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
+import msgspec
 
 
 class CopyOutcome(StrEnum):
@@ -21,8 +19,7 @@ class CopyOutcome(StrEnum):
     FAILED = "failed"
 
 
-@dataclass(frozen=True, slots=True)
-class Copied:
+class Copied(msgspec.Struct, frozen=True):
     """One contact of a copy.
 
     Attributes:
@@ -38,23 +35,16 @@ class Copied:
     target: str | None
     outcome: CopyOutcome
     changed: tuple[str, ...] = ()
-    left: Mapping[str, str] = field(default_factory=dict)
+    left: dict[str, str] = {}
     reason: str | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Give it with JSON types only."""
-        return {
-            "source": self.source,
-            "target": self.target,
-            "outcome": str(self.outcome),
-            "changed": list(self.changed),
-            "left": dict(self.left),
-            "reason": self.reason,
-        }
+        plain: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(self))
+        return plain
 
 
-@dataclass(frozen=True, slots=True)
-class CopyReport:
+class CopyReport(msgspec.Struct, frozen=True):
     """What became of every contact of a copy, in the order of the book or the file.
 
     Attributes:

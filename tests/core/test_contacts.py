@@ -122,13 +122,12 @@ def test_what_is_written_around_a_value_is_not_kept(hub: Any) -> None:
 )
 def test_what_the_own_book_does_not_take(hub: Any, field: str, value: object, said: str) -> None:
     there = hub.contacts.create(**ADA)
-    for act in (
-        lambda: hub.contacts.create(**ADA | {field: value}),
-        lambda: hub.contacts.update(there.id, **{field: value}),
-    ):
-        with pytest.raises(InvalidRequest, match=said) as caught:
-            act()
-        assert [*caught.value.fields] == [field]
+    with pytest.raises(InvalidRequest, match=said) as caught:
+        hub.contacts.create(**ADA | {field: value})
+    assert [*caught.value.fields] == [field]
+    with pytest.raises(InvalidRequest, match=said) as caught:
+        hub.contacts.update(there.id, **{field: value})
+    assert [*caught.value.fields] == [field]
     assert list(hub.contacts.list()) == [there]
 
 

@@ -6,8 +6,9 @@ from one vendor to another goes through the own book. A copy adds and changes; i
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from callhub.errors import (
     AuthenticationFailed,

@@ -17,6 +17,7 @@ from callhub.provider.order import ContactFilter
 
 if TYPE_CHECKING:
     import builtins
+    import os
     from collections.abc import AsyncIterator, Mapping, Sequence
     from pathlib import Path
 
@@ -109,11 +110,11 @@ class AsyncContacts(Part):
         """Copy every contact of a book into another one, and tell what became of each."""
         return await self._runner.run(copying.copy(self._context, from_, to))
 
-    async def export(self, path: str | Path | TextIO) -> int:
+    async def export(self, path: str | os.PathLike[str] | TextIO) -> int:
         """Write callhub's own book to a CSV file, and count the contacts."""
         return contact_sheets.write(path, [contact async for contact in self.list()])
 
-    async def load(self, path: str | Path) -> CopyReport:
+    async def load(self, path: str | os.PathLike[str]) -> CopyReport:
         """Read a CSV file into callhub's own book, all of it or nothing."""
         read = contact_sheets.read(path, self._context.numbers)
         return await self._runner.run(loading.load(read))

@@ -17,6 +17,7 @@ from callhub.provider.order import ContactFilter
 
 if TYPE_CHECKING:
     import builtins
+    import os
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
@@ -180,7 +181,7 @@ class Contacts(Part):
         """
         return self._runner.run(copying.copy(self._context, from_, to))
 
-    def export(self, path: str | Path | TextIO) -> int:
+    def export(self, path: str | os.PathLike[str] | TextIO) -> int:
         """Write callhub's own book to a CSV file, and count the contacts.
 
         It is UTF-8, with a line of headings; what a spreadsheet could take for a formula, numbers
@@ -192,7 +193,7 @@ class Contacts(Part):
         """
         return contact_sheets.write(path, self.list())
 
-    def load(self, path: str | Path) -> CopyReport:
+    def load(self, path: str | os.PathLike[str]) -> CopyReport:
         """Read a CSV file into callhub's own book, all of it or nothing.
 
         A line is the contact of its id, and then becomes as the file has it; without an id that is
