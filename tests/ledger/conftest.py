@@ -18,6 +18,7 @@ from tests.core.conftest import (  # noqa: F401 - fixtures
 )
 from tests.ledger.kit import Base
 from tests.ledger.postgres import GIVEN, Databases, Server
+from tests.ledger.worker import Nursery
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -76,3 +77,10 @@ def ledger(open_ledger: Callable[[], Ledger]) -> Ledger:
 def base(url: str) -> Base:
     """Look into the tables, and change them, by a connection of its own."""
     return Base(url)
+
+
+@pytest.fixture(scope="session")
+def nursery() -> Iterator[Nursery]:
+    """Give what starts callers in processes of their own."""
+    with Nursery() as nursery:
+        yield nursery

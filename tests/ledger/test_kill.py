@@ -17,15 +17,14 @@ from callhub_aicaller.sandbox import AICallerSandbox
 from callhub_erzycall.sandbox import ErzyCallSandbox
 from tests.core.kit import call_of
 from tests.ledger.kit import Base
-from tests.ledger.worker import MARGIN, Job, Nursery, alive, hub_of, kill, number_of, place
+from tests.ledger.worker import MARGIN, Job, alive, hub_of, kill, number_of, place
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from callhub import Hub
     from callhub.flows.reconcile import Recovery
     from callhub.provider.sandbox import Hit
     from tests.core.kit import World
+    from tests.ledger.worker import Nursery
 
 TIMEOUT = 0.6
 CALLERS = 3
@@ -34,12 +33,6 @@ FAULTS = (
     *(Mishap.DROP_AFTER, Mishap.DROP_AFTER, Mishap.DROP_BEFORE, Mishap.HANG_AFTER),
     *(Mishap.ERROR_AFTER, Mishap.ERROR_BEFORE, Mishap.RATE_LIMIT, Mishap.TRUNCATE_AFTER),
 )
-
-
-@pytest.fixture
-def nursery() -> Iterator[Nursery]:
-    with Nursery() as nursery:
-        yield nursery
 
 
 def misbehave(world: World, dice: random.Random) -> None:

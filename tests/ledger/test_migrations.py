@@ -32,7 +32,7 @@ from tests.ledger.kit import (
     retake,
     suppress,
 )
-from tests.ledger.worker import Job, Nursery
+from tests.ledger.worker import Job
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 
     from callhub.model.call import Call
     from tests.core.kit import World
+    from tests.ledger.worker import Nursery
 
 SECRET = "ab" * 32
 FIRST_VERSION = """
@@ -210,15 +211,15 @@ def test_many_make_a_ledger_at_once_and_agree(open_ledger: Callable[[], Ledger],
 
 @pytest.mark.parametrize("version", ["old", "new"])
 def test_processes_that_come_first_at_once_share_one_ledger(
-    world: World, base: Base, tmp_path: Path, version: str, request: pytest.FixtureRequest
+    world: World, base: Base, nursery: Nursery, version: str, request: pytest.FixtureRequest
 ) -> None:
+    tmp_path: Path = request.getfixturevalue("tmp_path")
     before = len(request.getfixturevalue("old")) if version == "old" else 0
     gate, report = tmp_path / "gate", tmp_path / "report"
     jobs = [Job(base.url, world.settings, [number], 0, 20, str(gate), str(report)) for number in range(5)]
-    with Nursery() as nursery:
-        callers = [nursery.start(job) for job in jobs]
-        gate.touch()
-        nursery.wait(callers, 60)
+    callers = [nursery.start(job) for job in jobs]
+    gate.touch()
+    nursery.wait(callers, 60)
     assert [line for line in report.read_text().splitlines() if "Error" in line] == []
     assert base.count("intents") == before + len(jobs)
     assert base.rows("SELECT value FROM facts WHERE name = 'version'") == [{"value": str(VERSION)}]

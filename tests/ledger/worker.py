@@ -17,6 +17,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
+import alembic.command  # noqa: F401 - loaded before the forks, since it takes long
+import sqlalchemy.dialects.postgresql.psycopg  # noqa: F401 - the same
+
 from callhub import CallhubError, Failover, Hub
 from callhub.flows import attempt, reconcile
 from tests.core.kit import SCRIPTS, wish
@@ -27,7 +30,7 @@ if TYPE_CHECKING:
 
     from callhub import Call
 
-MARGIN = 0.5  # instead of 30 s, so that the leases of the dead run out within a test
+MARGIN = 0.5  # seconds, so that the leases of the dead run out within a test
 ROUTES = ("erzycall", "aicaller", None)  # None: one after the other
 SETTLING = 0.3
 
@@ -40,6 +43,7 @@ class Job:
         numbers: one intent for each.
         gate: a file whose coming lets it begin; None begins at once.
         report: a file to which it appends what came of each.
+        margin: seconds by which a lease outlasts the time that a call is given.
     """
 
     ledger: str
@@ -49,6 +53,7 @@ class Job:
     timeout: float
     gate: str | None = None
     report: str | None = None
+    margin: float = MARGIN
 
 
 def hub_of(ledger: str, providers: dict[str, dict[str, Any]]) -> Hub:
@@ -71,7 +76,7 @@ def place(hub: Hub, intent: int, timeout: float) -> Call:
 
 def carry_out(job: Job) -> None:
     """Place every call of a job."""
-    attempt.LEASE_MARGIN = reconcile.LEASE_MARGIN = MARGIN  # type: ignore[attr-defined]
+    attempt.LEASE_MARGIN = reconcile.LEASE_MARGIN = job.margin  # type: ignore[attr-defined]
     order = random.Random(job.seed).sample(job.numbers, len(job.numbers))  # noqa: S311 - a shuffle
     while job.gate and not Path(job.gate).exists():
         time.sleep(0.002)
