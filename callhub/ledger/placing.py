@@ -90,11 +90,12 @@ def settle(session: Session, identity: Identity, end: ops.Settle) -> bool:
     A *maybe* gives way to proof alone. An acceptance is proof against everything else, a no included
     that was taken for proven while its owner slept; the state is the latest attempt's.
     """
-    call, at = end.call, end.finished_at.timestamp()
+    call = end.call
     accepted = end.verdict is Verdict.ACCEPTED
     proof = end.proof or end.verdict is Verdict.MAYBE  # a maybe may stay one
     place: dict[str, Any] = {"of": call.id, "at": end.ordinal}
-    asked = place | {"verdict": str(end.verdict), "reason": end.reason, "finished_at": at}
+    asked = place | {"verdict": str(end.verdict), "reason": end.reason}
+    asked["finished_at"] = end.finished_at.timestamp()
     ended = session.first(sql.END_ATTEMPT, asked | {"proof": int(proof), "accepted": int(accepted)})
     if ended is None:
         return False
@@ -103,16 +104,22 @@ def settle(session: Session, identity: Identity, end: ops.Settle) -> bool:
         remember(session, call, end.finished_at, *end.said)
     if not accepted or session.first(sql.LATER, place) is None:
         session.run(sql.SET_STATE, {"of": call.id} | records.state(kept))
+    _draw_conclusions(session, identity, end, kept.to)
+    return True
+
+
+def _draw_conclusions(session: Session, identity: Identity, end: ops.Settle, shown: str | None) -> None:
+    """Write down what else the end of an attempt tells of key, vendor and person."""
+    call, at = end.call, end.finished_at
     if end.renews:
         session.run(sql.RENEW_KEY, {"of": call.id})
     if call.provider_call_id is not None:
         bound = {"provider": call.provider, "provider_call_id": call.provider_call_id}
         session.run(sql.BIND_CALL, bound | {"intent": call.id, "ordinal": end.ordinal})
     if end.opted_out or call.outcome is CallOutcome.OPTED_OUT:
-        _opted_out(session, identity, call, end.finished_at, kept.to)
+        _opted_out(session, identity, call, at, shown)
     if end.ailing is not None:
-        _note_health(session, identity, end.ailing, call.provider or "", at)
-    return True
+        _note_health(session, identity, end.ailing, call.provider or "", at.timestamp())
 
 
 def release(session: Session, identity: Identity, given: ops.Release) -> bool:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from callhub.runtime.serve import Served
     from tests.cli.conftest import Cli, Ran
 
@@ -87,9 +89,14 @@ def test_an_explanation_tells_who_was_left_out_and_why(cli: Cli, both: dict[str,
     assert both
 
 
-def test_the_next_vendor_of_a_route_takes_what_the_first_refuses(cli: Cli, both: dict[str, Served]) -> None:
-    both["erzycall"].sandbox.fail_next("refuse")
-    call = cli("call", "+14155557306", *ROUTED, "--route", "erzycall, aicaller", "--json").json
+def test_the_next_vendor_of_a_route_takes_what_the_first_refuses(
+    cli: Cli, both: dict[str, Served], tmp_path: Path
+) -> None:
+    scripts = '[scripts.hello]\nerzycall = "case_789"\naicaller = "363573667364666473667332"\n'
+    (tmp_path / "callhub.toml").write_text(scripts)
+    both["erzycall"].sandbox.fail_next("rate_limit")
+    line = ("call", "+14155557306", "--script", "hello", "--name", "Bo", "--route", "erzycall, aicaller")
+    call = cli(*line, "--json").json
     assert call["provider"] == "aicaller"
     assert [one["verdict"] for one in call["attempts"]] == ["refused", "accepted"]
 

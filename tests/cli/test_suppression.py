@@ -43,9 +43,8 @@ def test_open_calls_are_cancelled_and_what_could_not_be_stopped_is_told(
 ) -> None:
     later = "2027-12-01T15:00+08:00"
     first = cli("call", "+14155557403", *CALL, "--provider", "erzycall", "--at", later, "--json").json
-    second = cli(
-        "call", "+14155557403", "--script", "aicaller:363573667364666473667332", "--name", "Bo", "--json"
-    ).json
+    aicaller = ("--script", "aicaller:363573667364666473667332", "--provider", "aicaller", "--name", "Bo")
+    second = cli("call", "+14155557403", *aicaller, "--json").json
     ran = cli("suppression", "add", "+14155557403")
     assert ran.code == 6
     assert f"cancelled       {first['id']}" in ran.lines
