@@ -50,7 +50,6 @@ from callhub.flows.operations import (
     Unsettled,
 )
 from callhub.flows.settling import settled
-from callhub.model.call import Call
 from callhub.policy import lookup, retry
 from callhub.policy.verdict import Verdict
 from callhub.provider.capability import Feature
@@ -59,6 +58,7 @@ from callhub.provider.order import CallFilter
 if TYPE_CHECKING:
     from callhub.flows.context import Context, Link
     from callhub.flows.operations import Doubt, Record
+    from callhub.model.call import Call
     from callhub.provider.base import Flow
     from callhub.provider.http import Request
     from callhub.provider.order import Order
@@ -343,7 +343,7 @@ def _listed(case: _Case) -> Steps[list[Call]]:
 def _judged(case: _Case, listed: list[Call]) -> Steps[lookup.Finding]:
     """Judge the listed calls, those left out that belong to another intent of this ledger."""
     provider, doubt = case.link.provider, case.doubt
-    listed = [call for call in listed if call.to == case.order.to or provider.reference(call)]
+    listed = [call for call in listed if lookup.may_be_to(case.order.to, call) or provider.reference(call)]
     ids = tuple(call.provider_call_id for call in listed if call.provider_call_id)
     taken = (yield from ask(Bound(provider.name, ids, case.call.id))) if ids else frozenset()
     free = [call for call in listed if call.provider_call_id not in taken]

@@ -12,6 +12,7 @@ from callhub.flows.operations import FindByVendor, Settle
 from callhub.flows.settling import settled
 from callhub.model.call import Call
 from callhub.model.lifecycle import CallStatus
+from callhub.policy import lookup
 from callhub.policy.verdict import Verdict
 
 if TYPE_CHECKING:
@@ -63,6 +64,6 @@ def _theirs(context: Context, record: Record, ordinal: int, placed: str) -> Step
     except Unreachable:
         own = f"{provider}:{vendor_id}"
         return Call(id=own, provider=provider, provider_call_id=vendor_id, status=CallStatus.QUEUED)
-    if news.to is not None and record.call.to is not None and news.to != record.call.to:
+    if record.call.to is not None and not lookup.may_be_to(record.call.to, news):
         raise Conflict("the vendor's call of that id is to another number", provider=provider)
     return news

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+from callhub.policy import numbers
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
@@ -74,6 +76,8 @@ def _resembling(sought: Sought, calls: Sequence[Call]) -> Finding:
         return Finding(unclear=f"{len(fitting)} calls at the vendor fit alike")
     if any(_alike(sought.order, rival) for rival in sought.rivals):
         return Finding(unclear="another call in doubt to the same person fits alike")
+    if numbers.readable(fitting[0].to) is None:
+        return Finding(unclear="the one call that fits doesn't show its number")
     if fitting[0].created_at is None:
         return Finding(unclear="the one call that fits doesn't say when it was created")
     return Finding(call=fitting[0])
@@ -83,14 +87,22 @@ def fits(sought: Sought, call: Call) -> bool:
     """Tell whether a vendor's call could be the one; what the vendor doesn't show can't speak against it."""
     order = sought.order
     tests = (
-        call.to == order.to,
         order.script is None or call.script in (None, f"{sought.provider}:{order.script}"),
         order.contact_id is None or call.contact in (None, f"{sought.provider}:{order.contact_id}"),
         not call.variables or order.variables.items() <= call.variables.items(),
         order.scheduled_at is None or call.scheduled_at in (None, order.scheduled_at),
         call.created_at is None or sought.since <= call.created_at <= sought.until,
+        may_be_to(order.to, call),
     )
     return all(tests)
+
+
+def may_be_to(number: str, call: Call) -> bool:
+    """Tell whether a vendor's call could be to that number, whose spelling may be the vendor's own."""
+    if call.to == number:
+        return True
+    shown = numbers.readable(call.to)
+    return shown is None or numbers.canonical(shown) == numbers.canonical(number)
 
 
 def _alike(order: Order, rival: Order | None) -> bool:

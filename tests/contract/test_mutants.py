@@ -315,6 +315,33 @@ class KeyInARecordedHeader(AICaller):
         return (("accept", self.settings.api_key.get_secret_value()),)
 
 
+class HidesTheNumber(ErzyCall):
+    def list_calls(self, where: CallFilter, cursor: str | None, limit: int) -> Flow[Page[Call]]:
+        page = yield from super().list_calls(where, cursor, limit)
+        return replace(page, items=tuple(msgspec.structs.replace(call, to=None) for call in page.items))
+
+
+class ForgetsWhatIsOver(ErzyCall):
+    def list_calls(self, where: CallFilter, cursor: str | None, limit: int) -> Flow[Page[Call]]:
+        page = yield from super().list_calls(where, cursor, limit)
+        return replace(page, items=tuple(call for call in page.items if not call.terminal))
+
+
+class TakesItsIdForAReference(AICaller):
+    def reference(self, call: Call) -> str | None:
+        return call.provider_call_id
+
+
+class BlamesThePerson(ErzyCall):
+    about_person = frozenset({"NO_SUCH_MOOD"})
+
+
+class ListsNothing(AICaller):
+    def list_calls(self, where: CallFilter, cursor: str | None, limit: int) -> Flow[Page[Call]]:
+        page = yield from super().list_calls(where, cursor, limit)
+        return replace(page, items=())
+
+
 def finish(flow: Flow[T], answer: Response) -> T:
     try:
         flow.send(answer)
@@ -369,6 +396,11 @@ CAUGHT_BY: Mapping[type[ErzyCall | AICaller], str] = {
     IdsLeaveTheirPlace: "test_ids_cannot_leave_their_place",
     GainsAnOperation: "test_every_operation_has_a_cassette",
     KeyInARecordedHeader: "test_no_cassette_holds_the_key",
+    HidesTheNumber: "test_a_placed_call_is_listed_with_what_a_look_up_goes_by",
+    ForgetsWhatIsOver: "test_a_complete_list_forgets_nothing",
+    TakesItsIdForAReference: "test_a_reference_is_the_key",
+    BlamesThePerson: "test_refusals_about_the_person_are_listed",
+    ListsNothing: "test_a_lost_answer_is_settled",
 }
 
 

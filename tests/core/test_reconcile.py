@@ -345,6 +345,24 @@ def test_what_a_complete_list_does_not_hold_is_dialled_again_by_its_key(
     assert erzycall.live() == {NUMBER: 1}
 
 
+@pytest.mark.parametrize("shown", [{}, {"to": None}, {"to": NUMBER[1:]}, {"to": "+1 415 555 0123"}])
+def test_a_listed_call_that_shows_its_number_otherwise_rules_absence_out(
+    side: Side, erzycall: Vendor, shown: dict[str, Any]
+) -> None:
+    """It could be the one: what a vendor doesn't show can't speak against it."""
+    hub = side.hub()
+    call = erzycall.in_doubt(hub, "drop_before")
+    body = {"id": "x1", "status": "new", "createdAt": erzycall.clock.now().isoformat()} | shown
+    erzycall.clock.advance(WINDOW)
+    erzycall.rig(Response(200, {}, to_json({"data": [body], "pagination": {"hasMore": False}})), method="GET")
+    try:
+        settled = hub.calls.reconcile(call.id)
+    except OutcomeUnknown as error:
+        assert call_of(error).needs_person  # noqa: PT017 - either will do
+    else:
+        assert settled.provider_call_id == "x1"
+
+
 def test_absence_counts_only_once_the_vendor_can_not_be_at_work_any_more(
     side: Side, erzycall: Vendor
 ) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from callhub.model.lifecycle import CallStatus
 from callhub.provider.capability import Feature
 from callhub.provider.order import CallFilter
+from callhub.provider.sandbox import PERSONAS
 from callhub.testing.contract.harness import LIFE, Harness, expect
 
 if TYPE_CHECKING:
@@ -29,6 +30,64 @@ class ListTests(Harness):
         listed = self._listed(provider, sandbox, CallFilter(), 2)
         found = [call.provider_call_id for call in listed if call.provider_call_id in placed]
         expect(sorted(found) == sorted(placed), "list_calls must give each call once over all its pages")
+
+    def test_a_placed_call_is_listed_with_what_a_look_up_goes_by(self) -> None:
+        """A listed call shows its number, its script and when it was made: so is a lost one found again."""
+        provider, sandbox, _ = self.vendor()
+        if not provider.supports(Feature.LIST):
+            return
+        order = self.order()
+        call_id = self.created(provider, sandbox).value.provider_call_id
+        listed = self._listed(provider, sandbox, CallFilter(script=order.script), 5)
+        mine = [call for call in listed if call.provider_call_id == call_id]
+        expect(
+            len(mine) == 1, "list_calls, asked for the script of a call that was placed, must give that call"
+        )
+        expect(mine[0].to == order.to, "a listed call must show its number in Call.to, as it was dialled")
+        expect(mine[0].created_at is not None, "a listed call must show in Call.created_at when it was made")
+        scripts = (None, f"{provider.name}:{order.script}")
+        expect(
+            mine[0].script in scripts, f"a listed call's script must be '{provider.name}:<vendor id>' or None"
+        )
+
+    def test_a_complete_list_forgets_nothing(self) -> None:
+        """Where the list is said to hold every call, it does so whatever has become of them."""
+        provider, sandbox, clock = self.vendor()
+        if not provider.supports(Feature.COMPLETE_LIST):
+            return
+        expect(
+            provider.supports(Feature.LIST), "a list that holds every call is native only where listing is"
+        )
+        placed = {
+            self.created(
+                provider, sandbox, to=f"+141555501{suffix}", idempotency_key=suffix
+            ).value.provider_call_id
+            for suffix in ("00", *PERSONAS)
+        }
+        for seconds in (0, LIFE, 86_400):
+            clock.advance(seconds)
+            listed = {call.provider_call_id for call in self._listed(provider, sandbox, CallFilter(), 5)}
+            expect(
+                placed <= listed,
+                "the list lacks calls that were placed, so that one that isn't there proves nothing: "
+                "declare the capability list that holds every call as missing",
+            )
+
+    def test_a_reference_is_the_key(self) -> None:
+        """Where `reference` finds one, it is the idempotency key that the order was placed under."""
+        provider, sandbox, _ = self.vendor()
+        keys = ("key-1", "key-2")
+        made = [self.created(provider, sandbox, idempotency_key=key).value.provider_call_id for key in keys]
+        listed = {call.provider_call_id: call for call in self._listed(provider, sandbox, CallFilter(), 5)}
+        for key, call_id in zip(keys, made, strict=True):
+            read = self.drive(provider, sandbox, partial(provider.get_call, call_id)).value
+            for call in filter(None, (read, listed.get(call_id))):
+                told = provider.reference(call)
+                expect(
+                    told in (None, key),
+                    "reference must give the order's idempotency_key as the vendor keeps it, or None: "
+                    "a look-up takes a call for the one that is sought by it alone",
+                )
 
     def test_pages_are_declared(self) -> None:
         """A vendor without pages gives everything at once and no cursor."""

@@ -12,7 +12,7 @@ from callhub.policy.verdict import Verdict
 from callhub.provider.capability import Feature, Support
 from callhub.provider.http import Fault, Response
 from callhub.provider.sandbox import Answer, Mishap
-from callhub.testing.contract.harness import MARK, Harness, expect, fail
+from callhub.testing.contract.harness import LIFE, MARK, Harness, expect, fail
 
 if TYPE_CHECKING:
     from callhub.provider.sandbox import Hit
@@ -89,6 +89,12 @@ class RefusalTests(Harness):
             )
             expect(error is not None and error.dialed == "no", f"the answer {name} should be dialed='no'")
 
+    def test_refusals_about_the_person_are_listed(self) -> None:
+        """Each code in `about_person` is one of `refusals`: it ends a route, so it must prove a no."""
+        listed = {code for _, code in self.provider_type.refusals if code is not None}
+        unlisted = sorted(self.provider_type.about_person - listed)
+        expect(not unlisted, f"about_person names {unlisted}, which stand in no entry of refusals")
+
     def test_every_other_status_is_maybe(self) -> None:
         """For each status that no entry covers, whatever its body: could have rung."""
         provider = self.vendor()[0]
@@ -138,6 +144,26 @@ class RefusalTests(Harness):
             rung = sandbox.rung[MARK]
             expect(rung <= 1, f"{provider.title}: after {mishap} one key rang {rung} times")
 
+    def test_a_lost_answer_is_settled(self) -> None:
+        """A call whose answer was lost is found out by its key or in the list, and rings once."""
+        if not self._idempotent and not self.vendor()[0].supports(Feature.LIST):
+            return
+        for mishap in (Mishap.ERROR_AFTER, Mishap.DROP_AFTER, Mishap.GARBAGE_AFTER):
+            _, sandbox, _ = self.vendor()
+            sandbox.fail_next(mishap)
+            self.dialling_request()  # what isn't written yet tells so by itself
+            with self.hub(sandbox.handle) as hub:
+                error = self._try_to_create(hub, timeout=60)
+                calls = list(hub.calls.history())
+            expect(
+                error is None and [each.verdict for each in calls[0].attempts] == ["accepted"],
+                f"after {mishap} the vendor has the call, and callhub should have found that out by the same "
+                f"request again or in the list; it says: {error}",
+            )
+            sandbox.clock.advance(LIFE)
+            sandbox.settle()
+            expect(sandbox.rung[MARK] == 1, f"after {mishap} one key rang {sandbox.rung[MARK]} times")
+
     @property
     def _idempotent(self) -> bool:
         return self.provider_type.capabilities[Feature.IDEMPOTENT_CREATE].support is Support.NATIVE
@@ -157,7 +183,7 @@ class RefusalTests(Harness):
         with self.hub(handler) as hub:
             return self._try_to_create(hub)
 
-    def _try_to_create(self, hub: Any) -> CallhubError | None:
+    def _try_to_create(self, hub: Any, timeout: float = 1) -> CallhubError | None:
         order = self.order()
         try:
             hub.calls.create(
@@ -167,7 +193,7 @@ class RefusalTests(Harness):
                 variables=dict(order.variables),
                 extras={self.provider_type.name: dict(order.extras)},
                 idempotency_key="contract",
-                timeout=1,
+                timeout=timeout,
             )
         except CallhubError as error:
             return error

@@ -47,6 +47,11 @@ class Acme(Provider[AcmeSettings]):
         except (ValueError, LookupError, TypeError, AttributeError):
             return VendorError()
 
+    def reference(self, call: Call) -> str | None:
+        """Give the reference, which is callhub's key: by it a look-up knows a call for certain."""
+        found = call.raw.get("reference") if isinstance(call.raw, dict) else None
+        return found if isinstance(found, str) else None
+
     def check(self, order: Order) -> tuple[Problem, ...]:
         """Name what the documents forbid, and what they need."""
         problems = []

@@ -45,6 +45,7 @@ CAPABILITIES: Mapping[Feature, Capability] = {
     Feature.GET: native(),
     Feature.LIST: native("the newest first"),
     Feature.PAGES: missing("All calls come at once."),
+    Feature.COMPLETE_LIST: native("all calls, whatever has become of them"),
     Feature.CANCEL: native("while it waits"),
     Feature.SCHEDULE: native(),
     Feature.SCRIPT: native("a scenario, always needed"),
