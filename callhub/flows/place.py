@@ -67,7 +67,7 @@ def place(context: Context, request: CallRequest) -> Steps[Call]:
     request = replace(request, idempotency_key=key)
     intent, candidates = yield from _prepare(context, request, document, standing, deadline)
     intent.follow(record)
-    intent.risky = record is not None and not record.free
+    intent.risky = record is not None and not record.free  # only where `_again` says that it may be
     candidates.sort(key=lambda one: one.name == failed)  # the next one's turn, the others in their order
     return (yield from route.through(intent, candidates, request.on_unknown))
 
@@ -116,14 +116,14 @@ def _again(context: Context, request: CallRequest, record: Record, deadline: flo
     Raises:
         OutcomeUnknown: it is in doubt, and stays so.
     """
+    if _trusted_failure(record):
+        record = yield from _released(record, request, deadline)
     if record.doubtful:
         why = ""
         if not record.leased:
             record, why = yield from reconcile.settle(context, record, deadline)
         if record.doubtful and (record.leased or request.on_unknown != "accept_risk"):
             raise reconcile.doubt_error(record, why)
-    elif _trusted_failure(record):
-        record = yield from _released(record)
     if record.free or record.doubtful:
         return record
     return dataclasses.replace(record, call=replace(record.call, replayed=True))
@@ -139,11 +139,12 @@ def _trusted_failure(record: Record) -> bool:
     return call.provider in plan.after_failure and len(call.attempts) < plan.attempts
 
 
-def _released(record: Record) -> Steps[Record]:
-    """Take the attempt for a no, as the route allows."""
+def _released(record: Record, request: CallRequest, deadline: float) -> Steps[Record]:
+    """Take the attempt for a no, as the route allows; where somebody has, see what they make of it."""
     reason = "its vendor failed the call, and the route trusts it to fail before any ring"
     yield from ask(Release(record.call.id, len(record.call.attempts), reason))
-    return (yield from ask(FindById(record.call.id))) or record
+    key, document = record.call.idempotency_key or "", intake.document(request)
+    return (yield from route.standing(key, document, deadline)).record or record
 
 
 # who can carry it

@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import pytest
 
 from callhub.errors import LedgerError
-from callhub.flows.operations import FindById, FindByKey
+from callhub.flows.effects import Send
+from callhub.flows.operations import FindById, FindByKey, Release
 from callhub.provider.http import Fault, Response
 from callhub.testing.simulation import Scene, plays, rules
 from callhub.testing.simulation.books import Books
 from callhub.testing.simulation.plays import KEY, caller, in_the_end, recoverer
+from callhub.testing.simulation.processes import Process
 from callhub.testing.simulation.replies import AT_ONCE, Reply
 from callhub.testing.simulation.world import World
 
@@ -111,3 +113,23 @@ def test_a_call_that_every_vendor_fails_is_given_up_at_last(books: Books) -> Non
     plays.failed_by_its_vendor(world)
     assert len(record_of(world).call.attempts) <= world.scene.route.attempts
     rules.nothing_lost(world)
+
+
+def both_let_go(options: Sequence[T], *, rare: bool = False) -> T:
+    """Let both see the failure before either goes on, and the first go on up to its dial."""
+    del rare
+    found = {one.name: one for one in options if isinstance(one, Process)}
+    if set(found) != {"first", "second"}:
+        return options[0]
+    waits, dials = (isinstance(found["first"].effect, kind) for kind in (Release, Send))
+    late = not isinstance(found["second"].effect, Release)
+    chosen: Any = found["second" if dials or (waits and late) else "first"]
+    return chosen  # type: ignore[no-any-return]
+
+
+def test_two_who_wait_for_a_failed_call_go_on_with_it_once(books: Books) -> None:
+    world = World(
+        Scene(("keyed", "plain"), trusted=("keyed",), breaks=("keyed",), timeout=5.0), books, both_let_go
+    )
+    plays.failed_by_its_vendor(world)
+    assert len(record_of(world).call.attempts) == 2

@@ -54,6 +54,7 @@ PLAYS: Mapping[str, Play] = {
         _plays.one_caller,
         _plays.two_callers,
         _plays.caller_and_rescuer,
+        _plays.sleeper,
         _plays.two_keys,
         _plays.asked_to_stop,
         _plays.taken_back,

@@ -69,6 +69,20 @@ def caller_and_rescuer(world: World) -> None:
     in_the_end(world)
 
 
+def sleeper(world: World) -> None:
+    """Whoever may dial sleeps through their lease; others come while they sleep, and after."""
+    world.allow(replies.few, Trouble.DOZES, Trouble.SLEEPS, bad=1)
+    first = world.choose((caller(world), None))
+    if first is None:
+        world.run(caller(world, "a caller"))
+        world.come_to("asleep")
+        world.allow(replies.few, Trouble.DOZES, Trouble.SLEEPS, bad=1)
+        first = recoverer(world)
+    delay = world.choose(PAUSES)
+    world.run(first, caller(world, "a repetition", delay=delay), recoverer(world, delay=2 * WINDOW))
+    in_the_end(world)
+
+
 def two_keys(world: World) -> None:
     """Two calls to one person, in every order; where guards stand, one of them is too many."""
     world.allow(replies.few, *IN_A_RACE)

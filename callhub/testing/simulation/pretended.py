@@ -129,7 +129,8 @@ class PretendedSandbox(Sandbox):
         pickup: seconds until it rings.
         memory: seconds for which it knows a key.
         hides: tells whether an incomplete list leaves a call out, this time.
-        breaks: True where it fails its calls before any ring.
+        breaks: True where it fails its calls.
+        rings: True where it rings before that.
     """
 
     provider: ClassVar[str] = "pretended"
@@ -145,6 +146,7 @@ class PretendedSandbox(Sandbox):
         self.memory = 0.0
         self.hides: Callable[[], bool] = lambda: True
         self.breaks = False
+        self.rings = True
 
     def serve(self, hit: Hit) -> Response:
         """Answer as the vendor would."""
@@ -166,7 +168,7 @@ class PretendedSandbox(Sandbox):
             due = datetime.fromtimestamp(call["at"], UTC) + timedelta(seconds=self.pickup - self._kind.skew)
             if call["state"] == "waiting" and due <= now:
                 call["state"] = "broken" if self.breaks else "done"
-                if not self.breaks:
+                if self.rings:
                     self.ring(call["to"], call["id"], due)
 
     def refusal(self) -> Response:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -44,10 +45,12 @@ class Report:
 
 def at_most_one_ring(world: World) -> None:
     """Insist that no intent has rung twice."""
+    rung: Counter[str] = Counter()
     for intent, (key, _) in world.intents.items():
-        count = world.rings(intent)
-        if count > 1:
-            raise Broken(world.told(f"the intent {key!r} has rung {count} times"))
+        rung[key] += world.rings(intent)
+    for key, times in rung.items():
+        if times > 1:
+            raise Broken(world.told(f"the intent {key!r} has rung {times} times"))
 
 
 def nothing_lost(world: World) -> None:

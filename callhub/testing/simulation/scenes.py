@@ -21,6 +21,7 @@ SCENES: Mapping[str, tuple[Scene, ...]] = {
     "one_caller": (*ALONE, *ROUTES, replace(KEYED, timeout=1_200.0), replace(OPEN, timeout=1_200.0)),
     "two_callers": tuple(replace(scene, timeout=2.0) for scene in (*ALONE, *ROUTES)),
     "caller_and_rescuer": tuple(replace(scene, timeout=2.0) for scene in (*ALONE, *ROUTES)),
+    "sleeper": ALONE,
     "two_keys": tuple(
         replace(scene, guards=guards, timeout=2.0)
         for scene in (KEYED, PLAIN, OPEN)

@@ -50,7 +50,7 @@ class Scene:
         guards: the rules of the hub.
         timeout: seconds that a create may take.
         pickup: seconds until a pretended vendor rings.
-        breaks: pretended vendors that fail every call before any ring.
+        breaks: pretended vendors that fail every call; before any ring, where they are trusted.
     """
 
     vendors: tuple[str, ...]
@@ -129,6 +129,7 @@ class World:
                 sandbox.pickup = self.scene.pickup
                 sandbox.memory = WINDOW + replies.LATE[-1]
                 sandbox.breaks = name in self.scene.breaks
+                sandbox.rings = name not in self.scene.breaks or name not in self.scene.trusted
                 sandbox.hides = lambda: self.choose((True, False))
 
     # what a process finds
@@ -151,11 +152,13 @@ class World:
         flow: Callable[[Context], Steps[Any]],
         account: str | None = None,
         edition: int = 1,
+        delay: float = 0.0,
     ) -> Process:
-        """Start a process."""
+        """Start a process, after so many seconds."""
         context = self.context(account, edition)
         self.born += 1
-        return Process(name, self.born, context, flow(context))
+        begins = self.books.clock.ticks() + delay
+        return Process(name, self.born, context, flow(context), wakes_at=begins)
 
     # what happens
 
@@ -259,9 +262,10 @@ class World:
         process.answer(answer, self.books.clock.ticks() + seconds)
 
     def _trouble(self, process: Process, *, alone: bool) -> Trouble:
-        if not self.left or not (alone or process.shares):
+        if not self.left:
             return Trouble.NONE
-        found = self.choose(process.troubles(self.troubles), rare=True)
+        wanted = self.troubles if alone or process.shares else tuple(set(self.troubles) & set(NAPPING))
+        found = self.choose(process.troubles(wanted), rare=True)
         self.left -= found is not Trouble.NONE
         return found
 
@@ -379,9 +383,10 @@ class World:
         for name, vendor in self.vendors.items():
             vendor.sandbox.settle()
             if isinstance(vendor.sandbox, PretendedSandbox):
-                states = ("done", "waiting") if possible else ("done",)
-                made = [call for call, owner in self.made(name) if owner == intent]
-                count += sum(call["state"] in states for call in made)
+                rung = [self.owner.get((name, dial.call_id)) for dial in vendor.sandbox.dials]
+                count += rung.count(intent)
+                waiting = [call for call, owner in self.made(name) if owner == intent]
+                count += possible and sum(call["state"] == "waiting" for call in waiting)
             else:
                 count += vendor.sandbox.rung[number]
             count += possible and sum(each[2] == intent for each in vendor.late)
