@@ -64,7 +64,7 @@ def copy(session: Session, _identity: Identity, given: CopyLedger) -> int:
         said = f"a PostgreSQL ledger is copied by: pg_dump --format=custom --file={given.path} {name}"
         raise UnsupportedFeature(said)
     with _new_file(given.path, force=given.force) as part:
-        _copied(session.driver, part)
+        _copied(session.driver, part, named=True)
         return part.stat().st_size
 
 
@@ -143,7 +143,9 @@ def _prepared(
             connection: Any = pooled.driver_connection
             taken_over = _take_over(connection, place)
             connection.execute("BEGIN IMMEDIATE")
-            mark = restored.mark(Session("sqlite", connection), None, MarkRestored(by)) if by else None
+            session = Session("sqlite", connection)
+            restored.take_up(session, None, None)
+            mark = restored.mark(session, None, MarkRestored(by)) if by else None
             connection.execute("COMMIT")
             connection.execute("PRAGMA journal_mode=DELETE")
         finally:
@@ -238,10 +240,12 @@ def _make_private(path: Path) -> None:
     os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, MODE))
 
 
-def _copied(source: Any, target: Path) -> None:
-    """Copy a database in one go, to a file that needs no other file beside it."""
+def _copied(source: Any, target: Path, *, named: bool = False) -> None:
+    """Copy a database in one go, to a file that needs no other beside it, and may know that it is a copy."""
     with closing(sqlite3.connect(target, isolation_level=None)) as copy_:
         source.backup(copy_)
+        if named:
+            copy_.execute("INSERT OR REPLACE INTO facts VALUES (?, '1')", (restored.COPY,))
         copy_.execute("PRAGMA journal_mode=DELETE")
 
 

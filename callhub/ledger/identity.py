@@ -23,7 +23,11 @@ class Identity:
     @classmethod
     def of(cls, facts: Mapping[str, str], namespace: str | None) -> Identity:
         """Read it from the ledger's facts."""
-        return cls(namespace or facts["namespace"], bytes.fromhex(facts["secret"]), "restored" in facts)
+        return cls(
+            namespace or facts["namespace"],
+            bytes.fromhex(facts["secret"]),
+            not {"restored", "copy"}.isdisjoint(facts),
+        )
 
     def digest(self, text: str) -> str:
         """Give a keyed hash."""

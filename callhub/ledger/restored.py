@@ -20,6 +20,8 @@ It isn't sent again, not even under the vendor's key: in the gap that key may ha
 call placed under the next one. Once it is proven not to be there, the key is dialled, under the same
 derived key as in the gap. A failed call isn't taken for a no any more.
 
+A copy knows that it is one: put in the ledger's place by hand, it is marked as soon as it is opened.
+
 Keys that callhub makes tell when they were made; one made after the restoration is new. For all others
 a person can say so once nothing of the gap can come back: `reopen`. Their word counts for keys that the
 ledger doesn't know, not for those in it.
@@ -48,11 +50,14 @@ if TYPE_CHECKING:
     from callhub.ledger.session import Session
 
 FACT = "restored"
+COPY = "copy"  # a fact of copies alone
+BY_HAND = "whoever put a copy in its place"
 LEAST = 0.001  # seconds between the newest moment of a backup and its restoration
 REASON = "the ledger was restored from a backup: it may have been placed after that backup was made"
 _UUID = 36
 
 FIND = Statement(select(facts.c.value).where(facts.c.name == FACT))
+DROP_COPY = Statement(facts.delete().where(facts.c.name == COPY))
 NEWEST = Statement(
     select(
         select(func.max(attempts.c.dialled_at)).scalar_subquery(),
@@ -130,6 +135,12 @@ def mark_alone(session: Session, identity: Identity, given: MarkRestored) -> Res
             f"{others} other connections to the ledger's database are open: stop every program that uses it"
         )
     return mark(session, identity, given)
+
+
+def take_up(session: Session, identity: Identity | None, given: MarkRestored | None) -> Restoration | None:
+    """Let a copy be a ledger, marked as restored; None where it is one already, or needs no mark."""
+    was_copy = session.run(DROP_COPY) > 0
+    return mark(session, identity, given) if given is not None and was_copy else None
 
 
 def reopen(session: Session, _identity: Identity, given: Reopen) -> Restoration | None:

@@ -178,7 +178,10 @@ class Ledger:
                 except BaseException:
                     engine.dispose()
                     raise
-                self._opened = _Opened(engine, turn, Identity.of(facts, self._namespace))
+                opened = _Opened(engine, turn, Identity.of(facts, self._namespace))
+                if restored.COPY in facts:
+                    self._run(opened, restored.take_up, ops.MarkRestored(restored.BY_HAND), writes=True)
+                self._opened = opened
                 self._tell_unsettled(self._opened)
             return self._opened
 

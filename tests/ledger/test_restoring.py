@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sqlite3
 import stat
 import threading
@@ -321,6 +322,25 @@ def test_the_restoration_is_told(
         create(hub, erzycall, "other")
     assert caught.value.call is not None
     assert "held back: the ledger was restored from a backup" in str(hub.calls.explain(caught.value.call.id))
+
+
+def test_a_copy_that_is_put_in_its_place_by_hand_is_marked_as_soon_as_it_is_opened(
+    hub_of: Callable[..., Hub], erzycall: Vendor, place: Path, copy: Path, clock: Instant
+) -> None:
+    hub = hub_of(erzycall)
+    backed_up(hub, copy, clock)
+    placed = create(hub, erzycall)
+    hub.close()
+    shutil.copy(copy, place)
+    clock.advance(60)
+    hubs = [hub_of(erzycall), hub_of(erzycall)]
+    assert create(hubs[0], erzycall).provider_call_id == placed.provider_call_id
+    with pytest.raises(callhub.OutcomeUnknown, match="restored from a backup"):
+        create(hubs[1], erzycall, "order-2")
+    told = hubs[1].ledger.info().restored
+    assert told is not None
+    assert told.by.startswith("whoever")
+    assert erzycall.live()[NUMBER] == 1
 
 
 def test_a_restored_database_on_postgresql_is_marked_once_nobody_uses_it(
