@@ -45,8 +45,9 @@ def find(session: Session, identity: Identity, wanted: ops.FindDoubt) -> ops.Dou
 
 def bound(session: Session, _identity: Identity, wanted: ops.Bound) -> frozenset[str]:
     """Tell which ids of a vendor's belong to another intent."""
-    asked = {"provider": wanted.provider, "vendor_ids": list(wanted.vendor_ids), "of": wanted.call_id}
-    return frozenset(row[0] for row in session.select(sql.BOUND_ELSEWHERE, asked))
+    ids = {records.bound_id(vendor_id): vendor_id for vendor_id in wanted.vendor_ids}
+    asked = {"provider": wanted.provider, "vendor_ids": list(ids), "of": wanted.call_id}
+    return frozenset(ids[row[0]] for row in session.select(sql.BOUND_ELSEWHERE, asked))
 
 
 def unsettled(session: Session, _identity: Identity, wanted: ops.Unsettled) -> tuple[str, ...]:

@@ -94,7 +94,8 @@ def settle(session: Session, identity: Identity, end: ops.Settle) -> bool:
     accepted = end.verdict is Verdict.ACCEPTED
     proof = end.proof or end.verdict is Verdict.MAYBE  # a maybe may stay one
     place: dict[str, Any] = {"of": call.id, "at": end.ordinal}
-    asked = place | {"verdict": str(end.verdict), "reason": end.reason}
+    reason = end.reason and end.reason.replace("\x00", "")  # which PostgreSQL keeps in no text
+    asked = place | {"verdict": str(end.verdict), "reason": reason}
     asked["finished_at"] = end.finished_at.timestamp()
     ended = session.first(sql.END_ATTEMPT, asked | {"proof": int(proof), "accepted": int(accepted)})
     if ended is None:
@@ -114,7 +115,7 @@ def _draw_conclusions(session: Session, identity: Identity, end: ops.Settle, sho
     if end.renews:
         session.run(sql.RENEW_KEY, {"of": call.id})
     if call.provider_call_id is not None:
-        bound = {"provider": call.provider, "provider_call_id": call.provider_call_id}
+        bound = {"provider": call.provider, "provider_call_id": records.bound_id(call.provider_call_id)}
         session.run(sql.BIND_CALL, bound | {"intent": call.id, "ordinal": end.ordinal})
     if end.opted_out or call.outcome is CallOutcome.OPTED_OUT:
         _opted_out(session, identity, call, at, shown)
@@ -153,7 +154,8 @@ def observe(session: Session, identity: Identity, seen: ops.Observe) -> None:
 
 def _of_earlier_attempt(session: Session, stored: Call, seen: Call) -> bool:
     """Tell whether news speak of a vendor's call that a later attempt has taken the place of."""
-    asked = {"of": stored.id, "provider": seen.provider, "vendor_id": seen.provider_call_id}
+    vendor_id = records.bound_id(seen.provider_call_id or "")
+    asked = {"of": stored.id, "provider": seen.provider, "vendor_id": vendor_id}
     bound = session.first(sql.BOUND_TO, asked)
     return bound is not None and bound[0] < len(stored.attempts)
 

@@ -36,7 +36,7 @@ def find_by_id(session: Session, _identity: Identity, wanted: ops.FindById) -> o
 
 def find_by_vendor(session: Session, _identity: Identity, wanted: ops.FindByVendor) -> dict[str, ops.Record]:
     """Find the intents that a vendor's ids are bound to."""
-    asked = {"provider": wanted.provider, "vendor_ids": list(wanted.vendor_ids)}
+    asked = {"provider": wanted.provider, "vendor_ids": list(map(records.bound_id, wanted.vendor_ids))}
     found = records.many(session, sql.BY_VENDOR, asked)
     return {record.call.provider_call_id: record for record in found if record.call.provider_call_id}
 

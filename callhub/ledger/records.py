@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import defaultdict
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
     from callhub.ledger.session import Session, Statement
 
+LONGEST_ID = 255
 _call = msgspec.json.Decoder(Call).decode
 _trail = msgspec.json.Decoder(tuple[str | int, ...]).decode
 _headers = msgspec.json.Decoder(tuple[tuple[str, str], ...]).decode
@@ -46,6 +48,13 @@ def state(call: Call) -> dict[str, Any]:
         "body": source.body if source else None,
         "trail": text(source.trail) if source else None,
     }
+
+
+def bound_id(vendor_id: str) -> str:
+    """Give the form in which a vendor's id is bound: as it is, or a hash where a column couldn't hold it."""
+    if len(vendor_id) <= LONGEST_ID and "\x00" not in vendor_id:
+        return vendor_id
+    return f"sha256:{hashlib.sha256(vendor_id.encode()).hexdigest()}"
 
 
 def one(session: Session, query: Statement, asked: Mapping[str, Any]) -> Record | None:

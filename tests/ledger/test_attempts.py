@@ -185,6 +185,19 @@ def test_the_first_owners_late_no_settles_nothing_that_somebody_took_over(
     assert ledger.perform(settle(mine, ACCEPTED))
 
 
+@pytest.mark.parametrize(
+    "odd", ["x" * 3000, "a\x00b", "☎" * 255, "' OR 1=1 --"], ids=["long", "nul", "wide", "sql"]
+)
+def test_an_acceptance_is_kept_whatever_id_the_vendor_gives(ledger: Ledger, odd: str) -> None:
+    mine, other = claimed(ledger), claimed(ledger, claim(call("k2")))
+    assert ledger.perform(settle(mine, ACCEPTED, "odd\x00", vendor_id=odd))
+    assert record(ledger, mine).call.provider_call_id == odd
+    assert ledger.perform(ops.FindByVendor("acme", (odd, "v9"))) == {odd: record(ledger, mine)}
+    assert ledger.perform(ops.Bound("acme", (odd, "v9"), other.call.id)) == {odd}
+    ledger.perform(observe(record(ledger, mine).call, status=CallStatus.ENDED))
+    assert record(ledger, mine).call.status is CallStatus.ENDED
+
+
 def test_many_verdicts_at_once_leave_one_acceptance(ledger: Ledger) -> None:
     mine = claimed(ledger)
     ends = [ACCEPTED, REFUSED, MAYBE, UNREACHABLE] * 3
