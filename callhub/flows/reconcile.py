@@ -343,7 +343,7 @@ def _listed(case: _Case) -> Steps[list[Call]]:
 def _judged(case: _Case, listed: list[Call]) -> Steps[lookup.Finding]:
     """Judge the listed calls, those left out that belong to another intent of this ledger."""
     provider, doubt = case.link.provider, case.doubt
-    listed = [call for call in listed if lookup.may_be_to(case.order.to, call) or provider.reference(call)]
+    listed = lookup.worth_a_look(case.order.to, listed, provider.reference)
     ids = tuple(call.provider_call_id for call in listed if call.provider_call_id)
     taken = (yield from ask(Bound(provider.name, ids, case.call.id))) if ids else frozenset()
     free = [call for call in listed if call.provider_call_id not in taken]

@@ -68,6 +68,11 @@ def find(
     return _resembling(sought, [call for call in calls if reference(call) is None])
 
 
+def worth_a_look(number: str, calls: Sequence[Call], reference: Callable[[Call], str | None]) -> list[Call]:
+    """Give the calls that could be to that number, and those that carry a reference."""
+    return [call for call in calls if may_be_to(number, call) or reference(call)]
+
+
 def _resembling(sought: Sought, calls: Sequence[Call]) -> Finding:
     fitting = [call for call in calls if fits(sought, call)]
     if not fitting:

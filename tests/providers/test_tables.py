@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import json
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +13,18 @@ from callhub import AsyncHub, Contact, Hub, Refused, UnsupportedFeature
 from callhub.config import HubSettings
 from callhub.flows.context import Context, Link
 from callhub.flows.effects import Send
-from callhub.flows.operations import Claim, History
+from callhub.flows.operations import (
+    Ailing,
+    Claim,
+    Entry,
+    FindDoubt,
+    FindSuppressed,
+    History,
+    OpenCalls,
+    Retake,
+    Suppress,
+    Unsuppress,
+)
 from callhub.model.call import Call
 from callhub.policy.guards import Guards
 from callhub.policy.routing import NEEDS
@@ -191,7 +203,10 @@ def test_settings_show_no_number() -> None:
     assert NUMBER not in repr(settings)
 
 
-@pytest.mark.parametrize("effect", ["claim", "history"])
+EFFECTS = ["claim", "history", "retake", "doubt", "ailing", "suppress", "unsuppress", "suppressed", "open"]
+
+
+@pytest.mark.parametrize("effect", EFFECTS)
 def test_an_effect_shows_no_key_and_no_number(effect: str) -> None:
     """A traceback with local variables, as error reporters make them, shows these."""
     account = f"https://x.example\x00{KEY}"
@@ -211,6 +226,27 @@ def test_an_effect_shows_no_key_and_no_number(effect: str) -> None:
             guards=Guards(),
         ),
         "history": History(None, None, None, NUMBER, None, 1),
+        "retake": Retake("x", 1, account, now, 600.0, 1.0, Guards()),
+        "doubt": FindDoubt("x", 1, account),
+        "ailing": Ailing(account, failed=True),
+        "suppress": Suppress((Entry(NUMBER, "asked", "by hand", now),)),
+        "unsuppress": Unsuppress(NUMBER),
+        "suppressed": FindSuppressed(NUMBER),
+        "open": OpenCalls(NUMBER),
     }
     assert KEY not in repr(effects[effect])
     assert NUMBER not in repr(effects[effect])
+
+
+def test_aicallers_reference_is_the_key_in_the_variable_that_is_named() -> None:
+    settings = AICALLER.settings.model_copy(update={"reference_variable": "callhub_key"})
+    provider = type(AICALLER)(settings)
+    made = order(
+        provider, to=NUMBER, script="aicaller:t", contact=Contact(name="A"), variables={"name": "Ada"}
+    )
+    body = json.loads(next(provider.create_call(made)).body or b"")
+    sent = {each["key"]: each["value"] for each in body["promptVariableValues"]}
+    assert sent == {"name": "Ada", "callhub_key": made.idempotency_key}
+    assert provider.reference(Call(id="aicaller:x", variables=sent)) == made.idempotency_key
+    assert provider.reference(Call(id="aicaller:x", variables={"name": "Ada"})) is None
+    assert AICALLER.reference(Call(id="aicaller:x", variables=sent)) is None
