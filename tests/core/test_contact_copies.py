@@ -270,6 +270,17 @@ def test_a_vendor_that_is_down_is_not_asked_for_everybody(hub: Any, erzycall: Ve
     assert outcomes(hub.contacts.copy(to=BOOK)) == ["created"] * 6
 
 
+def test_a_copy_waits_for_the_vendors_limit(side: Side, world: World) -> None:
+    sandbox = type(world.erzycall.sandbox)(world.erzycall.sandbox.clock, per_minute=20)
+    world.erzycall.relay.put(sandbox)
+    hub = side.hub()
+    for number in range(50):
+        add(hub, number)
+    assert outcomes(hub.contacts.copy(to=BOOK)) == ["created"] * 50
+    assert len(world.erzycall.posts) == 50
+    assert world.clock.slept
+
+
 def test_failures_that_are_not_in_a_row_stop_nobody(hub: Any, erzycall: Vendor) -> None:
     for number in range(9):
         add(hub, number)
