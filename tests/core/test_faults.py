@@ -6,6 +6,7 @@ import asyncio
 import signal
 import sqlite3
 import threading
+from contextlib import suppress
 from datetime import timedelta
 from email.utils import format_datetime
 from typing import TYPE_CHECKING, Any
@@ -24,6 +25,7 @@ from callhub import (
     RateLimited,
     Unreachable,
 )
+from callhub.ledger.store import Ledger
 from callhub.policy.retry import TRIES
 from callhub.provider.http import Response, to_json
 from callhub.provider.sandbox import Answer, Mishap
@@ -527,6 +529,50 @@ def test_a_ledger_that_fails_after_the_vendor_has_accepted(
         hub.calls.create(**keyed(vendor, timeout=1))
     assert len(vendor.posts) == 1
     assert vendor.live() == {NUMBER: 1}
+
+
+@pytest.mark.parametrize("answer", ["error_after", "accepted", "refuse"])
+def test_a_ledger_that_fails_at_any_one_moment(
+    side: Side, vendor: Vendor, monkeypatch: pytest.MonkeyPatch, answer: str
+) -> None:
+    """Whatever the ledger was asked just then: what may have rung is called so, and rings once in the end."""
+    perform = Ledger.perform
+    left = 0
+
+    def failing(ledger: Ledger, operation: Any) -> Any:
+        nonlocal left
+        left -= 1
+        if left == 0:
+            raise LedgerError("it broke")
+        return perform(ledger, operation)
+
+    monkeypatch.setattr(Ledger, "perform", failing)
+    hub = side.hub()
+    told_so: dict[int, tuple[str, str]] = {}
+    for moment in range(1, 30):
+        left, number = moment, f"+14155552{moment:03}"
+        vendor.relay.seen.clear()
+        if answer != "accepted":
+            vendor.fail(answer)
+        try:
+            hub.calls.create(**wish(vendor, to=number, idempotency_key=number))
+        except LedgerError as error:
+            rang = bool(vendor.posts) and answer != "refuse"
+            told_so[moment] = (error.dialed, "maybe" if rang else "no")
+        except InvalidRequest:
+            break
+        else:
+            if left > 0:
+                break
+        left = 0
+        vendor.clock.advance(120)
+        with suppress(InvalidRequest, OutcomeUnknown):
+            hub.calls.create(**wish(vendor, to=number, idempotency_key=number))
+    else:
+        pytest.fail("there was no end of it")
+    assert {said for said, _ in told_so.values()} == ({"no"} if answer == "refuse" else {"no", "maybe"})
+    assert {moment: pair for moment, pair in told_so.items() if pair[0] != pair[1]} == {}
+    assert set(vendor.live().values()) <= {1}
 
 
 @pytest.mark.usefixtures("impatient")
