@@ -82,19 +82,19 @@ CAPABILITIES: Mapping[Feature, Capability] = {
     Feature.VARIABLES: native(),
     Feature.CONTACT_DETAILS: native("the name is needed"),
     Feature.CONTACT_LINK: missing(
-        "There is no contact book; give the person's name by contact=Contact(name=…)."
+        "The vendor has no contact book; give the person's name by contact=Contact(name=…)."
     ),
     Feature.FROM_NUMBER: native(),
     Feature.RECORD: native(),
     Feature.FILTER_STATUS: supplied(),
     Feature.FILTER_TIME: supplied("by the time of creation"),
-    Feature.FILTER_CONTACT: missing("There is no contact book; filter what is listed by its number."),
+    Feature.FILTER_CONTACT: missing("The vendor has no contact book; filter what is listed by its number."),
     Feature.FILTER_SCRIPT: native(),
     Feature.SCRIPTS: missing(
         "Read the id of a call template in the vendor's dashboard and put it under scripts."
     ),
-    Feature.CONTACTS: missing("Give the person's name and email with each call."),
-    Feature.CONTACT_SEARCH: missing("There is no contact book."),
+    Feature.CONTACTS: supplied("in callhub's own book: name no provider"),
+    Feature.CONTACT_SEARCH: supplied("in callhub's own book: name no provider"),
     Feature.WEBHOOKS: missing("Webhooks are given with each call, by extras: phoneCallWebhooks."),
     Feature.OUTCOME: native(),
     Feature.RINGING: native(),
