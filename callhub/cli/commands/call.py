@@ -24,7 +24,6 @@ from callhub.cli.options import (
 from callhub.cli.options import route as route_of
 from callhub.cli.show import CALLS
 from callhub.errors import InvalidRequest
-from callhub.runtime.clock import new_id
 
 app = App(
     name="call",
@@ -94,6 +93,8 @@ def call(
         wait: show where the call is until it is over, then all of it.
         wait_timeout: how long to wait at most; 600 unless given.
     """
+    from callhub.runtime.clock import new_id  # noqa: PLC0415 - not for help
+
     options: dict[str, Any] = {
         **given(
             to=number, script=script, provider=provider, route=route_of(route), variables=pairs("--var", var)
