@@ -24,7 +24,7 @@ exclude_patterns = ["_build", "example-provider"]
 nitpicky = True
 nitpick_ignore_regex = [
     ("py:.*", r"(?!callhub).*\..*"),  # the standard library and other packages have no page here
-    ("py:class", "datetime|timedelta"),
+    ("py:class", r"datetime|timedelta|Path|dict\[str"),
     ("py:obj", ".*"),  # single backquotes in docstrings: a link where there is a page, else plain code
 ]
 

@@ -375,6 +375,6 @@ def _directive(name: str) -> str:
         options += ["undoc-members:", "exclude-members: __new__"]
     if issubclass(kind, Exception):
         options += ["show-inheritance:"]
-    if issubclass(kind, Exception) or "__getattr__" in vars(kind):  # made by callhub alone
+    if issubclass(kind, Exception) or name.startswith("callhub.hub."):  # made by callhub alone
         options += ["exclude-members: __init__"]
     return "\n".join([f".. autoclass:: {name}", *(f"   :{option}" for option in options)])

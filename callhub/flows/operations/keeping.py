@@ -41,8 +41,10 @@ class LedgerInfo:
         size: bytes that it takes.
         calls: how many calls stand at each status.
         unsettled: calls in doubt; `needs_person` of them can only be settled by a person.
-        oldest, newest: when the first and the last of its calls were created.
-        contacts, suppressed: entries in callhub's own book, and on the suppression list.
+        oldest: when the first of its calls was created.
+        newest: when the last one was.
+        contacts: entries in callhub's own book.
+        suppressed: entries on the suppression list.
         erased: calls of which only the key and the counts are left.
         restored: set where it comes from a backup.
     """
