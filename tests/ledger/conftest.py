@@ -32,7 +32,7 @@ def databases() -> Iterator[Databases]:
     """Give a PostgreSQL server: the one that is named, else one of the tests' own."""
     with ExitStack() as stack:
         url = SERVER or stack.enter_context(Server()).url
-        yield stack.enter_context(Databases(url))
+        yield stack.enter_context(Databases(url, lasting=SERVER is not None))
 
 
 @pytest.fixture

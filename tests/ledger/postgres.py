@@ -40,11 +40,12 @@ FAST = (
     "deadlock_timeout=200ms",
 )
 WATCHED = """
+[ -e data ] || "$INITDB" -D data -U callhub -A trust -E UTF8 --no-locale -N >initdb.log 2>&1 </dev/null
 "$@" &
 server=$!
 trap '' INT TERM HUP
 read -r word
-kill -INT "$server"
+if [ "$word" = keep ]; then kill -INT "$server"; else kill -QUIT "$server"; fi
 wait "$server"
 [ "$word" = keep ] || rm -rf -- "$FOLDER"
 """
@@ -61,13 +62,6 @@ class Server:
             account = pwd.getpwnam(self._user)
             os.chown(self.folder, account.pw_uid, account.pw_gid)
         self._watch: subprocess.Popen[str] | None = None
-        try:
-            self._run(
-                "initdb", "-D", "data", "-U", "callhub", "-A", "trust", "-E", "UTF8", "--no-locale", "-N"
-            )
-        except BaseException:
-            shutil.rmtree(self.folder)
-            raise
 
     @property
     def url(self) -> str:
@@ -115,15 +109,15 @@ class Server:
             _stdin(self._watch).close()
         self._watch = None
 
-    def _run(self, program: str, *arguments: str) -> None:
-        subprocess.run(
-            [self._programs[program], *arguments], check=True, capture_output=True, **self._as_user()
-        )
-
     def _as_user(self) -> dict[str, Any]:
         given: dict[str, Any] = {
             "cwd": self.folder,
-            "env": {**os.environ, "FOLDER": str(self.folder), "LC_ALL": "C"},
+            "env": {
+                **os.environ,
+                "FOLDER": str(self.folder),
+                "INITDB": str(self._programs["initdb"]),
+                "LC_ALL": "C",
+            },
         }
         return given | (as_user(self._user) if self._user else {})
 
@@ -185,10 +179,14 @@ def _version(folder: Path) -> int:
 
 
 class Databases:
-    """Makes a database on a server, and a schema in it for each test: faster than many databases."""
+    """Makes a database on a server, and a schema in it for each test: faster than many databases.
 
-    def __init__(self, url: str) -> None:
+    It is dropped at the end where the server outlasts the tests.
+    """
+
+    def __init__(self, url: str, *, lasting: bool) -> None:
         self._server = url
+        self._lasting = lasting
         self._name = f"callhub_test_{os.getpid()}_{time.time_ns():x}"
         self._made = 0
 
@@ -197,7 +195,8 @@ class Databases:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._execute(self._server, "DROP DATABASE {} WITH (FORCE)", self._name)
+        if self._lasting:
+            self._execute(self._server, "DROP DATABASE {} WITH (FORCE)", self._name)
 
     def make(self, *options: str) -> str:
         """Make room for an empty ledger, and give its URL; `options` are settings of the server's."""
