@@ -192,11 +192,16 @@ def account_of(link: Link) -> str:
     return f"{settings.base_url}\x00{settings.api_key.get_secret_value()}"
 
 
-def overdue(until: float, started_at: datetime, lease: float) -> Steps[bool]:
-    """Tell whether this process slept through its lease, by either clock: others may have taken over."""
+def time_to_dial(until: float, started_at: datetime, lease: float, deadline: float) -> Steps[float | None]:
+    """Give the seconds left for a dial; None where this process slept through its lease, by either clock.
+
+    Others may have taken over then. So this is the last thing asked for before the request leaves.
+    """
     ticks = yield from ask(Ticks())
     now = yield from ask(Now())
-    return ticks >= until or (now - started_at).total_seconds() >= lease
+    if ticks >= until or (now - started_at).total_seconds() >= lease:
+        return None
+    return max(0.001, deadline - ticks)
 
 
 def after(call: Call, news: Call | None) -> Call:
@@ -238,13 +243,13 @@ def _claim(trial: Trial, request: Request) -> Steps[Claimed | Denial]:
 
 def _dial(trial: Trial, flow: Flow[Call], request: Request) -> Steps[Call | CallhubError]:
     """Send the request that may ring a phone, once, and write down how it ended."""
-    if (yield from overdue(trial.until, trial.started_at, trial.lease)):
+    left = yield from time_to_dial(trial.until, trial.started_at, trial.lease, trial.intent.deadline)
+    if left is None:
         said = "the claim's lease ran out before the request was sent; nothing was sent"
         return (yield from _no_or_maybe(trial, Unreachable(said, provider=trial.link.provider.name)))
-    left = trial.intent.deadline - (yield from ask(Ticks()))
     again = trial.link.provider.supports(Feature.IDEMPOTENT_CREATE)
     try:
-        answer = yield from send(trial.link, request, max(0.001, left * FIRST_SHARE if again else left))
+        answer = yield from send(trial.link, request, left * FIRST_SHARE if again else left)
         settled = yield from judge(trial.link, flow, answer, trial.intent.deadline)
     except GeneratorExit:
         raise

@@ -32,8 +32,8 @@ from callhub.flows.attempt import (
     account_of,
     consent,
     judge,
-    overdue,
     time_left,
+    time_to_dial,
     up_to_dial,
 )
 from callhub.flows.effects import Now, Sleep, Steps, Ticks, ask
@@ -250,15 +250,15 @@ def _once_more(case: _Case) -> Steps[CallhubError | Denial | None]:
     )
     if isinstance(taken, Denial):
         return taken
-    if (yield from overdue(ticks + lease, now, lease)):
+    left = yield from time_to_dial(ticks + lease, now, lease, case.deadline)
+    if left is None:
         return InvalidState("the lease ran out before it was sent again", dialed="maybe", call=case.call)
-    return (yield from _answered(case, flow, taken))
+    return (yield from _answered(case, flow, taken, left))
 
 
-def _answered(case: _Case, flow: Flow[Call], request: Request) -> Steps[CallhubError | None]:
-    left = case.deadline - (yield from ask(Ticks()))
+def _answered(case: _Case, flow: Flow[Call], request: Request, left: float) -> Steps[CallhubError | None]:
     try:
-        answer = yield from send(case.link, request, max(0.001, left))
+        answer = yield from send(case.link, request, left)
         settled = yield from judge(case.link, flow, answer, case.deadline)
     except GeneratorExit:
         raise

@@ -10,10 +10,11 @@ from callhub.errors import LedgerError
 from callhub.flows.effects import Send
 from callhub.flows.operations import FindById, FindByKey, Release
 from callhub.provider.http import Fault, Response
-from callhub.testing.simulation import Scene, plays, rules
+from callhub.testing.simulation import Scene, plays, replies, rules
 from callhub.testing.simulation.books import Books
+from callhub.testing.simulation.choices import Explorer
 from callhub.testing.simulation.plays import KEY, caller, in_the_end, recoverer
-from callhub.testing.simulation.processes import Process
+from callhub.testing.simulation.processes import Process, Trouble
 from callhub.testing.simulation.replies import AT_ONCE, Reply
 from callhub.testing.simulation.world import World
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from callhub.flows.operations import Record
 
 T = TypeVar("T")
+FACTS = ("Claim (attempt 1)", Trouble.SLEEPS, "<Request POST /calls dials>")
 
 
 @pytest.fixture(scope="module")
@@ -133,3 +135,13 @@ def test_two_who_wait_for_a_failed_call_go_on_with_it_once(books: Books) -> None
     )
     plays.failed_by_its_vendor(world)
     assert len(record_of(world).call.attempts) == 2
+
+
+def test_who_has_slept_through_the_lease_never_dials(books: Books) -> None:
+    for choose in Explorer().ways():
+        world = World(Scene(("open",)), books, choose)
+        world.allow(replies.none, Trouble.SLEEPS)
+        world.run(caller(world))
+        said = [each[1] for each in world.log]
+        claimed, slept, dialled = (said.index(each) if each in said else -1 for each in FACTS)
+        assert not claimed < slept < dialled

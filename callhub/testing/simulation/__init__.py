@@ -48,7 +48,7 @@ if TYPE_CHECKING:
 
 __all__ = ["KINDS", "PLAYS", "SCENES", "Broken", "Report", "Scene", "run"]
 
-PLAYS: Mapping[str, Play] = {
+PLAYS: dict[str, Play] = {
     play.__name__: play
     for play in (
         _plays.one_caller,
@@ -60,6 +60,7 @@ PLAYS: Mapping[str, Play] = {
         _plays.taken_back,
         _plays.failed_by_its_vendor,
         _plays.hasty_person,
+        _plays.person_too_soon,
         _plays.put_back,
     )
 }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from callhub.flows import cancel, place, reconcile, resolve, suppression, wait
+from callhub.flows.effects import ask
 from callhub.flows.operations import FindByKey
 from callhub.model.call import CallRequest
 from callhub.provider.http import Fault, Response
@@ -160,6 +161,14 @@ def hasty_person(world: World) -> None:
     in_the_end(world)
 
 
+def person_too_soon(world: World) -> None:
+    """A person looks at the dashboard and decides while somebody is still placing the call."""
+    world.allow(replies.few, *IN_A_RACE, Trouble.DOZES)
+    dashboard = world.process("a person", _not_placed, delay=world.choose((0.0, 1.0)))
+    world.run(caller(world), dashboard)
+    in_the_end(world)
+
+
 # who takes part
 
 
@@ -248,6 +257,14 @@ def _stopped_or_told(world: World, said: suppression.Suppression) -> None:
 
 def _record(world: World, key: str) -> Record | None:
     return world.books.perform(FindByKey(key, None)).record
+
+
+def _not_placed(context: Context) -> Steps[Call | None]:
+    """Say that nothing was placed as soon as there is a call of which that can be said."""
+    record = (yield from ask(FindByKey(KEY, None))).record
+    if record is None:
+        return None
+    return (yield from resolve.resolve(context, record.call.id, None, "Ada"))
 
 
 def _about(

@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from callhub.policy.guards import Guards
 from callhub.testing.simulation.world import Scene
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 KEYED, SHY, PLAIN, OPEN, MUTE = (Scene((name,)) for name in ("keyed", "shy", "plain", "open", "mute"))
 ALONE = (KEYED, SHY, PLAIN, OPEN, MUTE)
@@ -17,7 +13,7 @@ ROUTES = (Scene(("plain", "keyed")), Scene(("keyed", "plain")))
 ONE_A_DAY = Guards(caps=["1/1d"])
 AN_HOUR_APART = Guards(gap="1h")
 
-SCENES: Mapping[str, tuple[Scene, ...]] = {
+SCENES: dict[str, tuple[Scene, ...]] = {
     "one_caller": (*ALONE, *ROUTES, replace(KEYED, timeout=1_200.0), replace(OPEN, timeout=1_200.0)),
     "two_callers": tuple(replace(scene, timeout=2.0) for scene in (*ALONE, *ROUTES)),
     "caller_and_rescuer": tuple(replace(scene, timeout=2.0) for scene in (*ALONE, *ROUTES)),
@@ -37,5 +33,6 @@ SCENES: Mapping[str, tuple[Scene, ...]] = {
         for trusted in (vendors[:1], ())
     ),
     "hasty_person": (KEYED, SHY),
+    "person_too_soon": tuple(replace(scene, timeout=2.0) for scene in (PLAIN, OPEN, MUTE)),
     "put_back": (KEYED, SHY),
 }

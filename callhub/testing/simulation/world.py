@@ -345,8 +345,10 @@ class World:
         return reply
 
     def _may_dial(self, process: Process) -> None:
-        if process.intent is None or process.claimed < 0:
+        if process.intent is None:
             raise Broken(self.told(f"{process.name} dials what nobody has written down"))
+        if process.claimed < 0:
+            raise Broken(self.told(f"{process.name} dials twice for one claim"))
         number = self.intents[process.intent][1]
         if process.claimed > self.suppressed.get(number, process.claimed):
             raise Broken(self.told(f"{process.name} dials a number that is on the suppression list"))
