@@ -27,7 +27,7 @@ THREADS, EACH = 8, 20
 
 
 def hub_of(world: World, url: str) -> Hub:
-    return Hub(providers=world.settings, scripts=SCRIPTS, ledger=url, clock=Clock())
+    return Hub(providers=world.settings, scripts=SCRIPTS, ledger=url, clock=Clock(), settling=0.2)
 
 
 @pytest.mark.parametrize("ledger", ["file", "memory"])
@@ -67,7 +67,7 @@ def test_threads_share_a_hub(world: World, rows: Rows, ledger: str) -> None:
 def test_threads_share_a_hub_while_the_vendor_misbehaves(world: World, rows: Rows) -> None:
     """Every key is tried twice; whatever happens, no key rings twice."""
     erzycall = world.erzycall
-    erzycall.fail(*["drop_after", "error_after", "rate_limit", "refuse", "drop_before"] * 8)
+    erzycall.fail(*["drop_after", "error_after", "rate_limit", "refuse", "drop_before"] * 4)
 
     def place(number: int) -> str:
         wanted = wish(erzycall, to=f"+141555510{number % 30:02}", idempotency_key=f"k{number % 30}")
