@@ -684,6 +684,26 @@ async def test_a_task_that_is_cancelled_in_flight_settles_maybe(
     assert vendor.live() == ({} if (vendor.name, mishap) == ("aicaller", "hang_before") else {NUMBER: 1})
 
 
+async def test_a_task_that_is_cancelled_while_the_request_is_sent_again_leaves_a_maybe(
+    world: World, erzycall: Vendor, rows: Rows
+) -> None:
+    arrived = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    erzycall.fail("error_after", "hang_after")
+    erzycall.relay.watch = lambda _: loop.call_soon_threadsafe(
+        arrived.set if len(erzycall.posts) > 1 else lambda: None
+    )
+    async with hub_of(world, rows.url) as hub:
+        with pytest.raises(asyncio.CancelledError):
+            await cancelled(hub.calls.create(**keyed(erzycall)), arrived)
+        (row,) = rows("attempts")
+        assert (row["verdict"], row["dials"], row["lease_until"]) == ("maybe", 2, 0)
+        assert "interrupted while the request was under way again" in row["reason"]
+        assert (await hub.calls.create(**keyed(erzycall))).replayed
+    assert (len(erzycall.posts), len(sent(erzycall))) == (3, 1)
+    assert erzycall.live() == {NUMBER: 1}
+
+
 async def test_a_task_that_is_cancelled_twice_still_settles(
     world: World, vendor: Vendor, rows: Rows, lock: Lock
 ) -> None:
