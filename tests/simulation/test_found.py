@@ -8,7 +8,7 @@ import pytest
 
 from callhub.errors import LedgerError
 from callhub.flows.effects import Send
-from callhub.flows.operations import FindById, FindByKey, Release
+from callhub.flows.operations import Claim, FindById, FindByKey, Release
 from callhub.provider.http import Fault, Response
 from callhub.testing.simulation import Scene, plays, replies, rules
 from callhub.testing.simulation.books import Books
@@ -118,14 +118,15 @@ def test_a_call_that_every_vendor_fails_is_given_up_at_last(books: Books) -> Non
 
 
 def both_let_go(options: Sequence[T], *, rare: bool = False) -> T:
-    """Let both see the failure before either goes on, and the first go on up to its dial."""
+    """Let both see the failure, the second look while the first dials, and claim once that is over."""
     del rare
     found = {one.name: one for one in options if isinstance(one, Process)}
     if set(found) != {"first", "second"}:
         return options[0]
-    waits, dials = (isinstance(found["first"].effect, kind) for kind in (Release, Send))
-    late = not isinstance(found["second"].effect, Release)
-    chosen: Any = found["second" if dials or (waits and late) else "first"]
+    first, second = (found[name].effect for name in ("first", "second"))
+    dials = isinstance(first, Send) and first.request.dials
+    late = isinstance(first, Release) and not isinstance(second, Release)
+    chosen: Any = found["second" if late or (dials and not isinstance(second, Claim)) else "first"]
     return chosen  # type: ignore[no-any-return]
 
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 
 from callhub.testing import simulation
 from callhub.testing.simulation import PLAYS, SCENES, Broken, Scene
 from callhub.testing.simulation.plays import caller, in_the_end
 from callhub.testing.simulation.replies import AT_ONCE, NEVER
-from callhub.testing.simulation.world import World
+
+if TYPE_CHECKING:
+    from callhub.testing.simulation.world import World
 
 EVERY_SCENE = [(name, at) for name in PLAYS for at in range(len(SCENES[name]))]
 
@@ -63,7 +67,7 @@ def test_a_broken_rule_is_told_step_by_step(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_what_a_vendor_may_have_done_is_part_of_its_answer(monkeypatch: pytest.MonkeyPatch) -> None:
-    seen = set()
+    seen: set[float] = set()
 
     def looking(world: World) -> None:
         vendor = world.vendors["plain"]

@@ -32,6 +32,7 @@ REPEATED = 6.0  # seconds that a repetition may take
 PAUSES = (1.0, 100.0, 500.0, 900.0)  # within a lease; after it; near the end of the window; after it
 UNHELPFUL = Reply(NEVER, Response(500))
 DEAF = Reply(AT_ONCE, Fault.RESET)
+LAST = ("a repetition", "a recovery by another account", "a recovery with other settings", "a person")
 IN_A_RACE = (Trouble.KILLED_BEFORE,)  # to be killed after an effect is to be killed before the next one
 EVERY = tuple(trouble for trouble in Trouble if trouble is not Trouble.NONE)
 
@@ -46,8 +47,8 @@ def one_caller(world: World) -> None:
     somebody(world)
     world.come_to("second")
     world.allow(replies.none)
-    world.pause(world.choose(PAUSES))
-    somebody(world)
+    world.pause(world.choose((PAUSES[0], PAUSES[-1])))
+    somebody(world, *LAST)
     in_the_end(world)
 
 
@@ -200,8 +201,8 @@ def person(world: World, key: str = KEY) -> Process | None:
     return world.process("a person", lambda it: resolve.resolve(it, record.call.id, said, "Ada"))
 
 
-def somebody(world: World) -> None:
-    """Let one of those run who may come to a call that was left."""
+def somebody(world: World, *among: str) -> None:
+    """Let one of those run who may come to a call that was left; default: any of them."""
     table: dict[str, Callable[[], Process | None]] = {
         "nobody": lambda: None,
         "a repetition": lambda: caller(world, "a repetition"),
@@ -212,7 +213,7 @@ def somebody(world: World) -> None:
         "a person": lambda: person(world),
         "a canceller": lambda: _about(world, "a canceller", cancel.cancel),
     }
-    name = world.choose(tuple(table))
+    name = world.choose(among or tuple(table))
     process = table[name]()
     world.log.append((name, "comes"))
     if process is not None:
