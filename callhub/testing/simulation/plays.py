@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from callhub.flows import cancel, place, reconcile, resolve, suppression, wait
 from callhub.flows.effects import ask
-from callhub.flows.operations import FindByKey
+from callhub.flows.operations import FindByKey, Settle
 from callhub.model.call import CallRequest
 from callhub.provider.http import Fault, Response
 from callhub.testing.simulation import replies, rules
@@ -165,7 +166,7 @@ def hasty_person(world: World) -> None:
 def person_too_soon(world: World) -> None:
     """A person looks at the dashboard and decides while somebody is still placing the call."""
     world.allow(replies.few, *IN_A_RACE, Trouble.DOZES)
-    dashboard = world.process("a person", _not_placed, delay=world.choose((0.0, 1.0)))
+    dashboard = world.process("a person", partial(_not_placed, world), delay=world.choose((0.0, 1.0)))
     world.run(caller(world), dashboard)
     in_the_end(world)
 
@@ -260,12 +261,22 @@ def _record(world: World, key: str) -> Record | None:
     return world.books.perform(FindByKey(key, None)).record
 
 
-def _not_placed(context: Context) -> Steps[Call | None]:
-    """Say that nothing was placed as soon as there is a call of which that can be said."""
+def _not_placed(world: World, context: Context) -> Steps[Call | None]:
+    """Say that nothing was placed, unless by the moment of saying so it was: a person tells the truth."""
     record = (yield from ask(FindByKey(KEY, None))).record
     if record is None:
         return None
-    return (yield from resolve.resolve(context, record.call.id, None, "Ada"))
+    steps = resolve.resolve(context, record.call.id, None, "Ada")
+    answer: Any = None
+    while True:
+        try:
+            effect = steps.send(answer)
+        except StopIteration as stop:
+            call: Call = stop.value
+            return call
+        if isinstance(effect, Settle) and world.rings(record.call.id, possible=True):
+            return None
+        answer = yield effect
 
 
 def _about(
