@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 class Denied(Exception):
     """An operation that changes nothing after all, and its answer."""
 
-    def __init__(self, answer: ops.Denial) -> None:
+    def __init__(self, answer: object) -> None:
         super().__init__()
         self.answer = answer
 

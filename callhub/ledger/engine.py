@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 BUSY_SECONDS = 30.0
+LOOK_AGAIN = 0.01
 CONNECT_SECONDS = 10
 PRAGMAS = ("journal_mode=WAL", "synchronous=FULL", "fullfsync=ON", "foreign_keys=ON", "secure_delete=ON")
 _PATIENCE: Mapping[str, int] = {
@@ -166,4 +167,18 @@ def _on_connect(clock: Callable[[], float], connection: Any, _record: object) ->
     connection.isolation_level = None  # transactions are begun by the ledger, not by the driver
     connection.create_function("callhub_now", 0, clock)
     for pragma in PRAGMAS:
-        connection.execute(f"PRAGMA {pragma}")
+        _insist(connection, f"PRAGMA {pragma}")
+
+
+def _insist(connection: Any, pragma: str) -> None:
+    """Carry out a pragma; where two make a file at once, SQLite turns one down without waiting."""
+    until = time.monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            connection.execute(pragma)
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() >= until:
+                raise
+            time.sleep(LOOK_AGAIN)
+        else:
+            return

@@ -115,12 +115,21 @@ def _draw_conclusions(session: Session, identity: Identity, end: ops.Settle, sho
     if end.renews:
         session.run(sql.RENEW_KEY, {"of": call.id})
     if call.provider_call_id is not None:
-        bound = {"provider": call.provider, "provider_call_id": records.bound_id(call.provider_call_id)}
-        session.run(sql.BIND_CALL, bound | {"intent": call.id, "ordinal": end.ordinal})
+        _bind(session, end, call.provider_call_id)
     if end.opted_out or call.outcome is CallOutcome.OPTED_OUT:
         _opted_out(session, identity, call, at, shown)
     if end.ailing is not None:
         _note_health(session, identity, end.ailing, call.provider or "", at.timestamp())
+
+
+def _bind(session: Session, end: ops.Settle, vendor_id: str) -> None:
+    """Bind a vendor's call to the intent; one that is another's already is no proof for this one."""
+    bound = {"provider": end.call.provider, "provider_call_id": records.bound_id(vendor_id)}
+    if session.run(sql.BIND_CALL, bound | {"intent": end.call.id, "ordinal": end.ordinal}) or not end.proof:
+        return
+    asked = {"of": end.call.id, "provider": end.call.provider, "vendor_id": bound["provider_call_id"]}
+    if session.first(sql.BOUND_TO, asked) is None:
+        raise checks.Denied(False)  # noqa: FBT003 - the answer to a Settle
 
 
 def release(session: Session, identity: Identity, given: ops.Release) -> bool:

@@ -68,6 +68,15 @@ def test_every_connection_is_durable(sqlite: str) -> None:
     ledger.close()
 
 
+def test_ledgers_that_make_a_file_at_once_wait_for_each_other(tmp_path: Path) -> None:
+    """Whoever switches a new file to its log is turned down at once where another one does the same."""
+    for number in range(40):
+        ledgers = [Ledger(f"sqlite:///{tmp_path / str(number)}") for _ in range(4)]
+        at_once(lambda n, opened=ledgers: opened[n].open(), 4)  # type: ignore[misc]
+        for ledger in ledgers:
+            ledger.close()
+
+
 def test_only_the_owner_reads_the_file_and_what_stands_beside_it(sqlite: str) -> None:
     before = os.umask(0)
     try:

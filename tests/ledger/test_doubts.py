@@ -157,6 +157,16 @@ def test_calls_bound_to_another_intent_are_told_apart(ledger: Ledger) -> None:
     assert ledger.perform(ops.Bound("other", ("theirs",), mine.call.id)) == frozenset()
 
 
+def test_one_call_of_a_vendors_settles_one_doubt(ledger: Ledger) -> None:
+    """Two look-ups, or two people, may mean the same call: the other one may never have been placed."""
+    doubts = [doubtful(ledger, claim(call(f"k{number}"))) for number in range(6)]
+    answers = at_once(lambda n: ledger.perform(settle(doubts[n], Verdict.ACCEPTED, "seen", proof=True)), 6)
+    assert sorted(answers) == [False] * 5 + [True]
+    for mine, settled in zip(doubts, answers, strict=True):
+        assert verdicts(ledger, mine) == ["accepted" if settled else "maybe"]
+        assert record(ledger, mine).call.provider_call_id == ("v1" if settled else None)
+
+
 def test_a_call_is_left_to_a_person_once(ledger: Ledger) -> None:
     mine = doubtful(ledger)
     left = ops.LeaveToPerson(mine.call.id, ago(), "nothing was found")
