@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
 
+import msgspec
 from msgspec.structs import replace
 
 from callhub.errors import (
@@ -42,6 +43,8 @@ if TYPE_CHECKING:
     from callhub.provider.http import Fault
     from callhub.provider.order import Order
 
+_encode = msgspec.json.Encoder().encode
+
 LEASE_MARGIN = 30.0
 FIRST_SHARE = 2 / 3  # of the time left goes to a first dial whose request may be sent again
 
@@ -58,7 +61,6 @@ class Intent:
     call: Call
     document: str = field(repr=False)
     plan: Plan
-    plan_text: str = field(repr=False)
     deadline: float
     namespace: str
     generation: int = 0
@@ -226,7 +228,7 @@ def _claim(trial: Trial, request: Request) -> Steps[Claimed | Denial]:
     claim = Claim(
         call=trial.call,
         document=intent.document,
-        plan=intent.plan_text,
+        plan=_encode(intent.plan).decode(),
         ordinal=intent.ordinal,
         provider=trial.link.provider.name,
         request=request,

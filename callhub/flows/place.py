@@ -43,7 +43,6 @@ if TYPE_CHECKING:
 
 _plan = msgspec.json.Decoder(Plan).decode
 _request = msgspec.json.Decoder(CallRequest).decode
-_encode = msgspec.json.Encoder().encode
 
 
 def place(context: Context, request: CallRequest) -> Steps[Call]:
@@ -171,10 +170,8 @@ def _prepare(
     if not plan.named:
         plan = _left_out(plan, problems)
     call = _first_state(plan, request, person, (yield from ask(NewId())))
-    intent = Intent(
-        context, replace(call, created_at=now), document or "", plan, _encode(plan).decode(), deadline,
-        standing.namespace,
-    )  # fmt: skip
+    call = replace(call, created_at=now)
+    intent = Intent(context, call, document or "", plan, deadline, standing.namespace)
     return intent, candidates
 
 

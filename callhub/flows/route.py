@@ -26,6 +26,7 @@ from callhub.flows.observe import needed
 from callhub.flows.operations import Denial, FindByKey, Rule
 from callhub.model.call import Call
 from callhub.policy import verdict
+from callhub.policy.routing import LeftOut
 
 if TYPE_CHECKING:
     from callhub.flows.attempt import Intent
@@ -57,10 +58,15 @@ class Candidate:
         error = self.error
         return error is not None and (error.dialed == "maybe" or verdict.transient(type(error)))
 
+    @property
+    def cooling(self) -> bool:
+        """Tell whether it was left alone because it keeps failing."""
+        return self.error is not None and self.error.code == COOLING
+
     def note(self, error: CallhubError) -> None:
         """Keep the vendor's last word; one that cools down wasn't asked."""
         self.error = error
-        self.tried += error.code != COOLING
+        self.tried += not self.cooling
 
 
 def through(intent: Intent, candidates: list[Candidate], on_unknown: str) -> Steps[Call]:
@@ -91,10 +97,11 @@ def _one_by_one(intent: Intent, candidates: list[Candidate], on_unknown: str) ->
             waiting.appendleft(candidate)
             continue
         candidate.note(answer)
+        _leave_alone(intent, candidate)
         settled = yield from _unless_over(intent, candidate, answer, on_unknown)
         if settled is not None:
             return settled
-        if candidate.worth_another_try and answer.code != COOLING:
+        if candidate.worth_another_try and not candidate.cooling:
             waiting.append(candidate)
     raise _last_word(intent, candidates)
 
@@ -187,6 +194,13 @@ def guard_error(denial: Denial, provider: str) -> CallhubError:
     return RateLimited(said, code=denial.rule.name.lower(), retry_after=wait)
 
 
+def _leave_alone(intent: Intent, candidate: Candidate) -> None:
+    """Have the plan say that a vendor is left alone because it keeps failing."""
+    if candidate.cooling:
+        out = LeftOut(candidate.name, COOLING, str(candidate.error))
+        intent.plan = replace(intent.plan, left_out=(*intent.plan.left_out, out))
+
+
 def _last_word(intent: Intent, candidates: list[Candidate]) -> CallhubError:
     """Give the error of a route that is over: of the one vendor that was asked, or of all."""
     said = [(one, one.error) for one in candidates if one.error is not None]
@@ -194,7 +208,7 @@ def _last_word(intent: Intent, candidates: list[Candidate]) -> CallhubError:
     if len(asked) == 1:
         asked[0].dialed = intent.dialed
         return asked[0]
-    words = [f"{one.name}: {error}" for one, error in said]
+    words = [f"{one.name}: {error}" for one, error in said if not one.cooling]
     words += [f"{one.provider}: {one.reason}" for one in intent.plan.left_out]
     return NoProviderAvailable(
         f"no vendor of the route took the call: {'; '.join(words)}",
