@@ -200,7 +200,7 @@ def test_a_request_built_anew_to_be_sent_again_is_found(monkeypatch: Patch) -> N
 def test_a_request_sent_again_to_another_account_is_found(monkeypatch: Patch) -> None:
     for module in (attempt, reconcile):
         monkeypatch.setattr(module, "account_of", lambda _: "whichever")
-    found("one_caller", scene_of("one_caller", "keyed"), TWICE, 2_000)
+    found("one_caller", scene_of("one_caller", "keyed"), UNTRUE, 2_000)
 
 
 def test_a_lease_that_nobody_looks_at_before_dialling_is_found(monkeypatch: Patch) -> None:
@@ -241,7 +241,7 @@ def test_a_window_that_nobody_keeps_is_found(monkeypatch: Patch) -> None:
 
 def test_a_look_up_that_takes_the_call_of_another_intent_is_found(monkeypatch: Patch) -> None:
     monkeypatch.setitem(store.READS, ops.Bound, lambda *_: frozenset())
-    found("two_keys", scene_of("two_keys", "plain"), "stands for two|never placed", 1_500)
+    found("two_keys", scene_of("two_keys", "plain"), "stands for two|never placed|neither settled", 1_500)
 
 
 def test_an_incomplete_list_taken_for_a_complete_one_is_found(monkeypatch: Patch) -> None:

@@ -98,6 +98,8 @@ class World:
         replies: how a vendor may answer the first request that dials; later ones are answered by few.
         bad: how many answers may yet be other than they should.
         left: how many troubles may yet strike.
+        anywhere: True to let a process be killed where it only asks for the time or an id, too: to be
+            killed there is to be killed before the next effect that leaves a trace.
         asked_of: what other requests may be answered by, beside the vendor's own answer.
     """
 
@@ -109,6 +111,7 @@ class World:
     asked_of: tuple[Reply, ...] = ()
     troubles: tuple[Trouble, ...] = ()
     left: int = 0
+    anywhere: bool = False
     bad: int = 2
     steps: int = 0
     born: int = 0
@@ -178,7 +181,7 @@ class World:
             if len(ready) > 1 and not private:
                 self.come_to("race", *processes)
             if ready:
-                self._step((private or [self.choose(ready)])[0], alone=len(processes) == 1)
+                self._step((private or [self.choose(ready)])[0])
             alive = [each for each in alive if not each.over]
         for each in processes:
             self._ended(each, alone=len(processes) == 1)
@@ -205,11 +208,16 @@ class World:
         self.wait(seconds)
 
     def allow(
-        self, answers: Replies, *troubles: Trouble, bad: int = 2, asked_of: tuple[Reply, ...] = ()
+        self,
+        answers: Replies,
+        *troubles: Trouble,
+        bad: int = 2,
+        asked_of: tuple[Reply, ...] = (),
+        anywhere: bool = False,
     ) -> None:
         """Say what may go wrong from now on: answers to dials, answers to the rest, one of the troubles."""
         self.replies, self.asked_of, self.bad = answers, asked_of, bad
-        self.troubles, self.left = troubles, bool(troubles)
+        self.troubles, self.left, self.anywhere = troubles, bool(troubles), anywhere
 
     def put_back(self, copied: bytes) -> None:
         """Let the ledger be what it was: it knows nothing of what came afterwards."""
@@ -238,14 +246,14 @@ class World:
             self.known = hash((ours, repr(kept)))
         return (self.known, self.replies, self.left, self.bad, round(self.books.clock.ticks(), 3))
 
-    def _step(self, process: Process, *, alone: bool) -> None:
+    def _step(self, process: Process) -> None:
         effect = process.effect
         if effect is None:
             return
         self.steps += 1
         if process.done > LONGEST:
             raise Broken(self.told(f"{process.name} never ends"))
-        trouble = self._trouble(process, alone=alone)
+        trouble = self._trouble(process)
         if trouble in NAPPING:
             self.log.append((process.name, trouble, _named(effect)))
             process.wakes_at = self.books.clock.ticks() + NAPPING[trouble]
@@ -261,10 +269,12 @@ class World:
             self.log.append((process.name, _named(effect), answer))
         process.answer(answer, self.books.clock.ticks() + seconds)
 
-    def _trouble(self, process: Process, *, alone: bool) -> Trouble:
+    def _trouble(self, process: Process) -> Trouble:
         if not self.left:
             return Trouble.NONE
-        wanted = self.troubles if alone or process.shares else tuple(set(self.troubles) & set(NAPPING))
+        wanted = self.troubles
+        if not (self.anywhere or process.shares):
+            wanted = tuple(each for each in wanted if each in NAPPING)
         found = self.choose(process.troubles(wanted), rare=True)
         self.left -= found is not Trouble.NONE
         return found
