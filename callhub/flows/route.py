@@ -201,6 +201,12 @@ def _leave_alone(intent: Intent, candidate: Candidate) -> None:
         intent.plan = replace(intent.plan, left_out=(*intent.plan.left_out, out))
 
 
+def _words(intent: Intent, candidates: list[Candidate]) -> str:
+    words = {one.provider: one.reason for one in intent.plan.left_out}
+    words |= {one.name: str(one.error) for one in candidates if one.error is not None}
+    return "; ".join(f"{name}: {words[name]}" for name in intent.plan.considered if name in words)
+
+
 def _last_word(intent: Intent, candidates: list[Candidate]) -> CallhubError:
     """Give the error of a route that is over: of the one vendor that was asked, or of all."""
     said = [(one, one.error) for one in candidates if one.error is not None]
@@ -208,10 +214,8 @@ def _last_word(intent: Intent, candidates: list[Candidate]) -> CallhubError:
     if len(asked) == 1:
         asked[0].dialed = intent.dialed
         return asked[0]
-    words = [f"{one.name}: {error}" for one, error in said if not one.cooling]
-    words += [f"{one.provider}: {one.reason}" for one in intent.plan.left_out]
     return NoProviderAvailable(
-        f"no vendor of the route took the call: {'; '.join(words)}",
+        f"no vendor of the route took the call: {_words(intent, candidates)}",
         attempts=intent.past,
         call=next(filter(None, (error.call for _, error in reversed(said))), None),
         retry_after=min(filter(None, (error.retry_after for _, error in said)), default=None),

@@ -93,7 +93,7 @@ EARLIER_UNDER_WAY = Statement(
 )
 LATER = Statement(
     select(attempts.c.ordinal)
-    .where(attempts.c.intent == bindparam("of"), attempts.c.ordinal > bindparam("at"))
+    .where(attempts.c.intent == bindparam("of"), attempts.c.ordinal > bindparam("at"), MAY_HAVE_RUNG)
     .limit(1)
 )
 END_ATTEMPT = Statement(
