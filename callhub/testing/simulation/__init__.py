@@ -38,8 +38,9 @@ from callhub.testing.simulation.books import Books
 from callhub.testing.simulation.choices import Explorer, Seen
 from callhub.testing.simulation.pretended import KINDS
 from callhub.testing.simulation.rules import Report
+from callhub.testing.simulation.scene import Scene
 from callhub.testing.simulation.scenes import SCENES
-from callhub.testing.simulation.world import Broken, Scene, World
+from callhub.testing.simulation.world import Broken, World
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

@@ -14,7 +14,8 @@ from callhub.testing.simulation import replies, rules
 from callhub.testing.simulation.pretended import PretendedSandbox
 from callhub.testing.simulation.processes import Process, Trouble
 from callhub.testing.simulation.replies import AT_ONCE, NEVER, Reply
-from callhub.testing.simulation.world import SCRIPT, WINDOW, Broken, World, contact
+from callhub.testing.simulation.scene import SCRIPT, WINDOW, contact
+from callhub.testing.simulation.world import Broken, World
 
 if TYPE_CHECKING:
     from collections.abc import Callable

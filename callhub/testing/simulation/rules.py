@@ -83,10 +83,13 @@ def _fault(world: World, record: Record) -> str:
         return "has rung, and the ledger says that it can't have"
     if rung and call.status is CallStatus.CANCELLED:
         return "has rung, and the ledger says that it was cancelled"
-    accepted = any(attempt.verdict == Verdict.ACCEPTED for attempt in call.attempts)
-    if accepted and not rung and not _stopped(world, call.id):
+    if _accepted(record) and not rung and not _stopped(world, call.id):
         return "was never placed, and the ledger says that it was"
     return ""
+
+
+def _accepted(record: Record) -> bool:
+    return any(attempt.verdict == Verdict.ACCEPTED for attempt in record.call.attempts)
 
 
 def _stopped(world: World, intent: str) -> bool:

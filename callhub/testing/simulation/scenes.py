@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from callhub.policy.guards import Guards
-from callhub.testing.simulation.world import Scene
+from callhub.testing.simulation.scene import Scene
 
 KEYED, SHY, PLAIN, OPEN, MUTE = (Scene((name,)) for name in ("keyed", "shy", "plain", "open", "mute"))
 ALONE = (KEYED, SHY, PLAIN, OPEN, MUTE)

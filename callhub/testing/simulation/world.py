@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -10,19 +9,18 @@ from callhub.flows import operations as ops
 from callhub.flows.context import Context, Link
 from callhub.flows.effects import Consult, Effect, Jitter, LedgerOp, NewId, Now, Send, Sleep, Steps, Ticks
 from callhub.ledger.store import WRITES
-from callhub.model.contact import Contact
-from callhub.model.route import Failover
-from callhub.policy.guards import NONE, Guards
 from callhub.policy.scripts import ScriptMap
 from callhub.provider import registry
+from callhub.provider.http import Request
 from callhub.provider.sandbox import Hit, Sandbox, SandboxClock
-from callhub.testing.simulation import replies
+from callhub.testing.simulation import replies, telling
 from callhub.testing.simulation.pretended import KINDS, PretendedSandbox
 from callhub.testing.simulation.processes import AFTER, KILLS, NAPPING, Process, Trouble, thrown
 from callhub.testing.simulation.replies import OWN, Reply
+from callhub.testing.simulation.scene import SCRIPT, WINDOW, Scene, Vendor
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Mapping
+    from collections.abc import Callable, Hashable, Mapping, Sequence
 
     from callhub.provider.base import Provider
     from callhub.provider.http import Response
@@ -31,60 +29,11 @@ if TYPE_CHECKING:
 
 Replies: TypeAlias = "Callable[[Provider[Any], Sandbox], tuple[Reply, ...]]"
 
-WINDOW = 600.0
 LONGEST = 3_000  # effects of one process
-SCRIPT = "greeting"
 
 
 class Broken(AssertionError):
     """A rule of callhub's was broken; the message holds every step that led there."""
-
-
-@dataclass(frozen=True, slots=True)
-class Scene:
-    """What a play starts from.
-
-    Attributes:
-        vendors: those of the route, in order; pretended ones, or any that are installed.
-        trusted: those that are trusted to fail a call before any ring.
-        guards: the rules of the hub.
-        timeout: seconds that a create may take.
-        pickup: seconds until a pretended vendor rings.
-        breaks: pretended vendors that fail every call; before any ring, where they are trusted.
-    """
-
-    vendors: tuple[str, ...]
-    trusted: tuple[str, ...] = ()
-    guards: Guards = NONE
-    timeout: float = 30.0
-    pickup: float = 0.0
-    breaks: tuple[str, ...] = ()
-
-    @property
-    def route(self) -> Failover:
-        """Give the route over every vendor of the scene."""
-        return Failover(*self.vendors, after_failure=self.trusted)
-
-    @property
-    def pretended(self) -> bool:
-        """Tell whether all of its vendors are."""
-        return set(self.vendors) <= set(KINDS)
-
-
-@dataclass(slots=True)
-class Vendor:
-    """One vendor, and what it still has to do."""
-
-    kind: type[Provider[Any]]
-    sandbox: Sandbox
-    late: deque[tuple[float, Hit, str | None]] = field(default_factory=deque)
-
-    def provider(self, account: str | None, edition: int) -> Provider[Any]:
-        """Make the plugin, for that account and that edition of the settings."""
-        given: dict[str, Any] = {**self.sandbox.settings, "base_url": f"https://{self.kind.name}.invalid"}
-        given |= {"api_key": account} if account else {}
-        given |= {"edition": edition} if "edition" in self.kind.settings_type.model_fields else {}
-        return self.kind(self.kind.settings_type.model_validate(given))
 
 
 @dataclass(slots=True)
@@ -167,22 +116,10 @@ class World:
 
     def run(self, *processes: Process) -> None:
         """Let processes run until all of them are over, in every order in which they can."""
-        alive = list(processes)
-        while alive:
-            now = self.books.clock.ticks()
-            ready = [each for each in alive if each.wakes_at <= now]
-            if not ready:
-                self.wait(min(each.wakes_at for each in alive) - now)
-                continue
-            for each in ready:
-                each.go_on()
-            ready = [each for each in ready if not each.over]
-            private = [each for each in ready if not each.shares][:1]
-            if len(ready) > 1 and not private:
-                self.come_to("race", *processes)
+        while not all(each.over for each in processes):
+            ready = self._ready(processes)
             if ready:
-                self._step((private or [self.choose(ready)])[0])
-            alive = [each for each in alive if not each.over]
+                self._step(self._next(ready, processes))
         for each in processes:
             self._ended(each, alone=len(processes) == 1)
 
@@ -246,6 +183,26 @@ class World:
             self.known = hash((ours, repr(kept)))
         return (self.known, self.replies, self.left, self.bad, round(self.books.clock.ticks(), 3))
 
+    def _ready(self, processes: Sequence[Process]) -> list[Process]:
+        """Give those that ask for something now; where all of them wait, let the time pass."""
+        alive = [each for each in processes if not each.over]
+        wakes_at = min(each.wakes_at for each in alive)
+        if wakes_at > self.books.clock.ticks():
+            self.wait(wakes_at - self.books.clock.ticks())
+        awake = [each for each in alive if each.wakes_at <= self.books.clock.ticks()]
+        for each in awake:
+            each.go_on()
+        return [each for each in awake if not each.over]
+
+    def _next(self, ready: list[Process], processes: Sequence[Process]) -> Process:
+        """Give the one that goes on: any, but first whoever only asks for the time or an id."""
+        private = [each for each in ready if not each.shares]
+        if private:
+            return private[0]
+        if len(ready) > 1:
+            self.come_to("race", *processes)
+        return self.choose(ready)
+
     def _step(self, process: Process) -> None:
         effect = process.effect
         if effect is None:
@@ -255,7 +212,7 @@ class World:
             raise Broken(self.told(f"{process.name} never ends"))
         trouble = self._trouble(process)
         if trouble in NAPPING:
-            self.log.append((process.name, trouble, _named(effect)))
+            self.log.append((process.name, trouble, telling.named(effect)))
             process.wakes_at = self.books.clock.ticks() + NAPPING[trouble]
             return
         if trouble is not Trouble.NONE and trouble not in AFTER:
@@ -266,7 +223,7 @@ class World:
             self._strike(process, trouble, effect)
             return
         if not isinstance(effect, Send):
-            self.log.append((process.name, _named(effect), answer))
+            self.log.append((process.name, telling.named(effect), answer))
         process.answer(answer, self.books.clock.ticks() + seconds)
 
     def _trouble(self, process: Process) -> Trouble:
@@ -280,7 +237,7 @@ class World:
         return found
 
     def _strike(self, process: Process, trouble: Trouble, effect: Effect[Any]) -> None:
-        self.log.append((process.name, trouble, _named(effect)))
+        self.log.append((process.name, trouble, telling.named(effect)))
         if trouble in KILLS:
             process.kill()
         else:
@@ -312,19 +269,18 @@ class World:
         }
         return table[type(effect)]()
 
-    def _note(self, process: Process, operation: LedgerOp[Any]) -> Any:
+    def _note(self, process: Process, operation: Any) -> Any:
         """Ask the ledger, and remember who was allowed what."""
         try:
             answer = self.books.perform(operation)
         except Exception as error:  # noqa: BLE001 - the flow's to deal with
             return error
-        if isinstance(operation, ops.Claim) and isinstance(answer, ops.Claimed):
-            call = operation.call
-            self.intents[call.id] = (call.idempotency_key or "", call.to or "")
-            process.intent, process.claimed = call.id, self.steps
-        if isinstance(operation, ops.Retake) and not isinstance(answer, ops.Denial):
+        if isinstance(answer, ops.Claimed):
+            self.intents[operation.call.id] = (operation.call.idempotency_key or "", operation.call.to or "")
+            process.intent, process.claimed = operation.call.id, self.steps
+        elif isinstance(answer, Request):
             process.intent, process.claimed = operation.call_id, self.steps
-        if isinstance(operation, ops.Suppress):
+        elif isinstance(operation, ops.Suppress):
             self.suppressed |= {entry.number or "": self.steps for entry in operation.entries}
         return answer
 
@@ -412,30 +368,7 @@ class World:
 
     def told(self, what: str) -> str:
         """Give the message of a broken rule, with every step that led there."""
-        steps = "\n".join(f"{at:4}. {' '.join(map(_said, each))}" for at, each in enumerate(self.log, 1))
-        return f"{what}\n{self.scene}\n{steps}"
-
-
-def contact() -> Contact:
-    """Give somebody with a name, which some vendors need."""
-    return Contact(name="Ada")
-
-
-def _named(effect: Effect[Any]) -> str:
-    if isinstance(effect, Send):
-        return repr(effect.request)
-    seconds = f" {effect.seconds:.3g} s" if isinstance(effect, Sleep) else ""
-    ordinal = getattr(effect, "ordinal", None)
-    place = f" (attempt {ordinal})" if ordinal is not None else ""
-    return f"{type(effect).__name__}{place}{seconds}"
-
-
-def _said(word: object) -> str:
-    if isinstance(word, str):
-        return word
-    if isinstance(word, BaseException):
-        return f"→ {type(word).__name__}: {word}"
-    return f"→ {word!r}"
+        return f"{what}\n{self.scene}\n{telling.steps(self.log)}"
 
 
 def _kept(sandbox: Sandbox) -> object:
