@@ -266,10 +266,18 @@ def _dial(trial: Trial, flow: Flow[Call], request: Request) -> Steps[Call | Call
     return (yield from _settle(trial, Verdict.ACCEPTED, None, settled))
 
 
-def _no_or_maybe(trial: Trial, error: CallhubError) -> Steps[CallhubError]:
+def _no_or_maybe(trial: Trial, error: CallhubError) -> Steps[Call | CallhubError]:
+    """Write a no or a maybe down; where somebody has taken the attempt over meanwhile, their end counts."""
     kinds = {OutcomeUnknown: Verdict.MAYBE, Unreachable: Verdict.UNREACHABLE}
-    ended = kinds.get(type(error), Verdict.REFUSED)
-    error.call = yield from _settle(trial, ended, str(error), opted_out=isinstance(error, Suppressed))
+    ended, ordinal = kinds.get(type(error), Verdict.REFUSED), trial.intent.ordinal
+    call = yield from _settle(trial, ended, str(error), opted_out=isinstance(error, Suppressed))
+    stands = call.attempts[ordinal - 1].verdict
+    if stands == Verdict.ACCEPTED:
+        return call
+    error.call = call
+    if error.dialed == "no" and stands not in PROVEN_NO:
+        said = "somebody else has taken the attempt over, and may have sent the request again"
+        return OutcomeUnknown(said, provider=error.provider, call=call)
     return error
 
 

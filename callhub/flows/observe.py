@@ -92,7 +92,7 @@ def read(context: Context, link: Link, vendor_id: str, timeout: float = TIMEOUT)
 
 
 def locate(call_id: str) -> Steps[Located]:
-    """Find an id in the ledger; a vendor's own needn't be there.
+    """Find an id in the ledger; a vendor's own needn't be there, or may be an earlier attempt's.
 
     Raises:
         NotFound: it is callhub's own, and the ledger doesn't have it.
@@ -100,7 +100,8 @@ def locate(call_id: str) -> Steps[Located]:
     provider, bare = split_id(call_id)
     if provider is not None:
         record = (yield from ask(FindByVendor(provider, (bare,)))).get(bare)
-        return Located(record.call if record else None, provider, bare)
+        present = record is not None and record.call.provider_call_id == bare
+        return Located(record.call if record and present else None, provider, bare)
     record = yield from ask(FindById(bare))
     if record is None:
         raise _unknown_call()
@@ -230,10 +231,10 @@ def _bound(context: Context, link: Link, calls: tuple[Call, ...]) -> Steps[list[
     news = [as_of(_named(context, call), now) for call in calls]
     ids = tuple(call.provider_call_id for call in calls if call.provider_call_id)
     known = (yield from ask(FindByVendor(link.provider.name, ids))) if ids else {}
-    ours = {vendor_id: record.call for vendor_id, record in known.items()}
+    present = {record.call.provider_call_id: record.call for record in known.values()}
     told = []
     for call in news:
-        mine = ours.get(call.provider_call_id or "")
+        mine = present.get(call.provider_call_id or None)
         told.append(call if mine is None else (yield from _told(mine, call, now)))
     return told
 

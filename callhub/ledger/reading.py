@@ -35,10 +35,15 @@ def find_by_id(session: Session, _identity: Identity, wanted: ops.FindById) -> o
 
 
 def find_by_vendor(session: Session, _identity: Identity, wanted: ops.FindByVendor) -> dict[str, ops.Record]:
-    """Find the intents that a vendor's ids are bound to."""
-    asked = {"provider": wanted.provider, "vendor_ids": list(map(records.bound_id, wanted.vendor_ids))}
-    found = records.many(session, sql.BY_VENDOR, asked)
-    return {record.call.provider_call_id: record for record in found if record.call.provider_call_id}
+    """Find the intents that a vendor's ids are bound to, by their latest attempt or an earlier one."""
+    names = {records.bound_id(each): each for each in wanted.vendor_ids}
+    asked = {"provider": wanted.provider, "vendor_ids": list(names)}
+    owners = dict(session.select(sql.OWNERS, asked))
+    if not owners:
+        return {}
+    found = records.many(session, sql.BY_IDS, {"ids": list({*owners.values()})})
+    by_id = {record.call.id: record for record in found}
+    return {names[bound]: by_id[intent] for bound, intent in owners.items()}
 
 
 def history(session: Session, _identity: Identity, wanted: ops.History) -> tuple[Call, ...]:

@@ -49,13 +49,10 @@ ALL_FACTS = Statement(select(facts.c.name, facts.c.value))
 BY_KEY = Statement(select(*RECORD).where(intents.c.key == bindparam("key")))
 BY_ID = Statement(select(*RECORD).where(intents.c.id == bindparam("id")))
 BY_ID_TO_CHANGE = Statement(select(*RECORD).where(intents.c.id == bindparam("id")).with_for_update())
-BY_VENDOR = (
-    select(*RECORD)
-    .join(calls, calls.c.intent == intents.c.id)
-    .where(
-        calls.c.provider == bindparam("provider"),
-        calls.c.provider_call_id.in_(bindparam("vendor_ids", expanding=True)),
-    )
+BY_IDS = select(*RECORD).where(intents.c.id.in_(bindparam("ids", expanding=True)))
+OWNERS = select(calls.c.provider_call_id, calls.c.intent).where(
+    calls.c.provider == bindparam("provider"),
+    calls.c.provider_call_id.in_(bindparam("vendor_ids", expanding=True)),
 )
 NEWEST_FIRST = select(*RECORD).order_by(intents.c.id.desc())
 _TRIED = select(

@@ -13,6 +13,7 @@ from callhub import (
     CallhubError,
     CallStatus,
     ConfigurationError,
+    Conflict,
     Failover,
     Hub,
     InvalidRequest,
@@ -514,6 +515,25 @@ def test_a_trusted_vendors_failure_goes_on_when_the_key_comes_again(side: Side, 
     assert hub.calls.get(call.id).status is CallStatus.FAILED
     again = hub.calls.create(**wanted(to=FAILS))
     assert (again.id, again.provider, again.replayed) == (call.id, "aicaller", False)
+
+
+def test_the_first_vendors_call_stays_its_own_and_can_not_be_claimed_by_another(
+    side: Side, world: World
+) -> None:
+    hub = side.hub(route=Failover("erzycall", "aicaller", after_failure=["erzycall"]))
+    call = hub.calls.create(**wanted(to=FAILS))
+    first = f"erzycall:{call.provider_call_id}"
+    over = hub.calls.wait(call.id)
+    assert over.provider == "aicaller"
+    theirs = hub.calls.get(first)
+    assert (theirs.id, theirs.provider, theirs.provider_status) == (first, "erzycall", "error")
+    listed = [one.id for one in hub.calls.list()]
+    assert (listed.count(first), listed.count(call.id)) == (1, 1)
+    assert hub.calls.get(call.id, refresh=False) == over
+    assert hub.calls.explain(first).call.id == call.id
+    doubtful = world.erzycall.in_doubt(hub, to=FAILS)
+    with pytest.raises(Conflict):
+        hub.calls.resolve(doubtful.id, placed=first)
 
 
 @pytest.mark.parametrize("trusted", [[], ["aicaller"]])

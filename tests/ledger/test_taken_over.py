@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from callhub import Failover, Hub
-from callhub.errors import CallhubError
+from callhub.errors import OutcomeUnknown
 from callhub.flows import operations as ops
 from callhub.flows.attempt import account_of
 from callhub.flows.context import Link
@@ -53,8 +53,9 @@ def test_a_late_no_leads_to_no_other_dial(
     erzycall.relay.watch = watch
     erzycall.fail(mishap)
     with hub_of(world, url) as hub:
-        with pytest.raises(CallhubError):
+        with pytest.raises(OutcomeUnknown) as caught:
             hub.calls.create(**wish(erzycall, idempotency_key="k", timeout=5) | changes)
+        assert caught.value.dialed == "maybe"
         stands = other.perform(ops.FindByKey("k", None)).record
         assert isinstance(taken[0], Request)
         assert stands is not None
