@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import socket
 import ssl
 import sys
@@ -17,6 +18,7 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 from urllib.request import getproxies
+from weakref import WeakSet
 
 import httpx2
 
@@ -63,6 +65,10 @@ _CAUSES: tuple[tuple[type[BaseException], Fault], ...] = (
 _FIXED = ((b"accept", b"application/json"), (b"accept-encoding", b"identity"), (b"user-agent", b"callhub"))
 
 
+_MADE: WeakSet[_Wire] = WeakSet()
+_INHERITED: list[object] = []  # of a parent process: neither used nor closed
+
+
 class _TooLarge(Exception):
     """The answer is longer than anybody needs."""
 
@@ -96,11 +102,17 @@ class _Wire:
         self._own: dict[bool, list[_Pool]] = {}
         self._making = Lock()
         self._start = lru_cache(maxsize=128)(self._begin)  # parsing a URL costs a tenth of a request
+        _MADE.add(self)
 
     @property
     def closed(self) -> bool:
         """Tell whether a client passed in was closed by its owner."""
         return self._given is not None and self._given.is_closed
+
+    def after_fork(self) -> None:
+        """Connect anew in a forked process: on one line it could read the answer to its parent's call."""
+        _INHERITED.append(self._own)
+        self._own, self._making = {}, Lock()
 
     def _pool(self, request: Request) -> _Pool:
         """Give the least busy pool: one that reuses no connection where a repeat could ring twice."""
@@ -312,3 +324,12 @@ def _past_proxies(providers: Mapping[str, Provider[Any]]) -> dict[str, None]:
 def _tls() -> ssl.SSLContext:
     """One context for all hubs: making one reads every certificate authority."""
     return httpx2.create_ssl_context()
+
+
+def _leave_parents_connections() -> None:
+    for wire in list(_MADE):
+        wire.after_fork()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_leave_parents_connections)

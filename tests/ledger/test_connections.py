@@ -22,7 +22,10 @@ from callhub.ledger import engine
 from callhub.ledger.store import Ledger
 from callhub.policy.guards import Guards
 from callhub.policy.verdict import Verdict
-from tests.core.kit import NUMBER, SCRIPTS, wish
+from callhub.provider.http import Request, Response
+from callhub.runtime.transport import Transport
+from callhub_erzycall import ErzyCall
+from tests.core.kit import NUMBER, SCRIPTS, RawServer, http_answer, wish
 from tests.ledger.kit import (
     ACCOUNT,
     PERSON,
@@ -40,6 +43,7 @@ from tests.ledger.postgres import Databases, Server
 from tests.ledger.proxy import Line
 
 if TYPE_CHECKING:
+    import socket
     from collections.abc import Callable, Iterator
 
     from tests.core.kit import World
@@ -373,3 +377,24 @@ def test_a_ledger_in_memory_does_not_go_into_a_forked_process() -> None:
     assert "stays with the process that opened it" in in_child(lambda: ledger.perform(claim(call("k2"))))
     claimed(ledger, claim(call("k2")))
     ledger.close()
+
+
+@FORKS
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+def test_a_forked_process_talks_to_its_vendor_on_a_line_of_its_own() -> None:
+    """On one line each could read the answer to the other's call."""
+
+    def talk(server: RawServer, line: socket.socket) -> None:
+        while server.request_of(line):
+            line.sendall(http_answer(b"{}"))
+
+    with RawServer(talk) as server:
+        given = {"api_key": "ek_test", "base_url": f"http://{server.address}"}
+        transport = Transport({"erzycall": ErzyCall(ErzyCall.settings_type.model_validate(given))})
+        request = Request("GET", "/api/v1/calls", repeatable=True)
+        answers = [transport.send("erzycall", request, 10) for _ in range(2)]
+        assert (str(answers), server.connections) == (str([Response(200, {}, b"{}")] * 2), 1)
+        assert in_child(lambda: transport.send("erzycall", request, 10)) == repr(answers[0])
+        assert repr(transport.send("erzycall", request, 10)) == repr(answers[0])
+        assert server.connections == 2
+        transport.close()
