@@ -5,8 +5,9 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from callhub.flows import cancel, place, reconcile, resolve, suppression, wait
+from callhub.flows import cancel, place, reconcile, resolve, suppression
 from callhub.flows.effects import ask
+from callhub.flows.observe import get
 from callhub.flows.operations import FindByKey, Settle
 from callhub.model.call import CallRequest
 from callhub.provider.http import Fault, Response
@@ -51,7 +52,7 @@ def one_caller(world: World) -> None:
 
 def two_callers(world: World) -> None:
     """Two callers under one key, in every order, one of them killed anywhere."""
-    world.allow(replies.few, *IN_A_RACE, Trouble.SLEEPS)
+    world.allow(replies.few, *IN_A_RACE, Trouble.SLEEPS, either=True)
     world.run(caller(world, "first"), caller(world, "second"))
     in_the_end(world)
 
@@ -62,7 +63,7 @@ def caller_and_rescuer(world: World) -> None:
     world.run(caller(world))
     world.come_to("doubt")
     world.pause(world.choose(PAUSES))
-    world.allow(replies.few, *IN_A_RACE, Trouble.SLEEPS)
+    world.allow(replies.few, *IN_A_RACE, Trouble.SLEEPS, either=True)
     others = (recoverer(world), person(world))
     world.run(caller(world, "second"), world.choose(tuple(each for each in others if each is not None)))
     in_the_end(world)
@@ -84,7 +85,7 @@ def sleeper(world: World) -> None:
 
 def two_keys(world: World) -> None:
     """Two calls to one person, in every order; where guards stand, one of them is too many."""
-    world.allow(replies.few, *IN_A_RACE)
+    world.allow(replies.few, *IN_A_RACE, either=True)
     world.run(caller(world, "first"), caller(world, "second", OTHER_KEY))
     world.come_to("two keys")
     world.pause(world.choose((100.0, 900.0)))
@@ -101,7 +102,7 @@ def asked_to_stop(world: World) -> None:
         world.run(caller(world))
         world.come_to("placed")
         world.pause(world.choose(PAUSES))
-        world.allow(replies.few, *IN_A_RACE)
+        world.allow(replies.few, *IN_A_RACE, either=True)
     other = world.choose((caller(world), recoverer(world)))
     stopper = world.process("the person", lambda context: suppression.add(context, [(NUMBER, "asked")]))
     world.run(stopper, other)
@@ -115,7 +116,7 @@ def taken_back(world: World) -> None:
     world.allow(replies.kinds, *IN_A_RACE)
     world.run(caller(world))
     world.come_to("placed")
-    world.allow(replies.few, *IN_A_RACE, asked_of=(UNHELPFUL, DEAF))
+    world.allow(replies.few, *IN_A_RACE, asked_of=(UNHELPFUL, DEAF), either=True)
     canceller = _about(world, "a canceller", cancel.cancel)
     if canceller is not None:
         world.run(canceller, caller(world, "second"))
@@ -123,12 +124,16 @@ def taken_back(world: World) -> None:
 
 
 def failed_by_its_vendor(world: World) -> None:
-    """A call that its vendor takes and fails before any ring; two wait for it, and both may go on."""
-    world.allow(replies.few, *IN_A_RACE)
+    """A call that its vendor takes and fails before any ring; two repeat it, and both may go on."""
+    world.allow(replies.few, *IN_A_RACE, either=True)
     world.run(caller(world))
     world.come_to("placed")
-    waiters = (_about(world, "first", _wait), _about(world, "second", _wait))
-    world.run(*(each for each in waiters if each is not None))
+    world.pause(100.0)
+    reader = _about(world, "a reader", get)
+    if reader is not None:
+        world.run(reader)
+    world.allow(replies.few, *IN_A_RACE, bad=1, either=True)
+    world.run(caller(world, "first"), caller(world, "second"))
     in_the_end(world)
 
 
@@ -281,7 +286,3 @@ def _about(
     """Somebody who does something with the call that stands under the key."""
     record = _record(world, key)
     return None if record is None else world.process(name, lambda it: flow(it, record.call.id))
-
-
-def _wait(context: Context, call_id: str) -> Steps[Call]:
-    return wait.wait(context, call_id, 3.0, None)

@@ -10,29 +10,32 @@ from callhub.testing.simulation.scene import Scene
 KEYED, SHY, PLAIN, OPEN, MUTE = (Scene((name,)) for name in ("keyed", "shy", "plain", "open", "mute"))
 ALONE = (KEYED, SHY, PLAIN, OPEN, MUTE)
 ROUTES = (Scene(("plain", "keyed")), Scene(("keyed", "plain")))
+BRIEF = 0.4  # seconds to wait for another caller: each look of theirs is a step that can go wrong
 ONE_A_DAY = Guards(caps=["1/1d"])
 AN_HOUR_APART = Guards(gap="1h")
 
 SCENES: dict[str, tuple[Scene, ...]] = {
     "one_caller": (*ALONE, *ROUTES, replace(KEYED, timeout=1_200.0), replace(OPEN, timeout=1_200.0)),
-    "two_callers": tuple(replace(scene, timeout=2.0) for scene in (*ALONE, *ROUTES)),
-    "caller_and_rescuer": tuple(replace(scene, timeout=2.0) for scene in (*ALONE, *ROUTES)),
+    "two_callers": tuple(replace(scene, timeout=BRIEF) for scene in (*ALONE, *ROUTES)),
+    "caller_and_rescuer": tuple(replace(scene, timeout=BRIEF) for scene in (*ALONE, *ROUTES)),
     "sleeper": ALONE,
     "two_keys": tuple(
-        replace(scene, guards=guards, timeout=2.0)
+        replace(scene, guards=guards, timeout=BRIEF)
         for scene in (KEYED, PLAIN, OPEN)
         for guards in (Guards(), ONE_A_DAY, AN_HOUR_APART)
     ),
     "asked_to_stop": tuple(
-        replace(scene, timeout=2.0, pickup=pickup) for scene in (KEYED, PLAIN, OPEN) for pickup in (0.0, 50.0)
+        replace(scene, timeout=BRIEF, pickup=pickup)
+        for scene in (KEYED, PLAIN, OPEN)
+        for pickup in (0.0, 50.0)
     ),
-    "taken_back": tuple(replace(scene, timeout=2.0, pickup=50.0) for scene in (*ALONE, *ROUTES)),
+    "taken_back": tuple(replace(scene, timeout=BRIEF, pickup=50.0) for scene in (*ALONE, *ROUTES)),
     "failed_by_its_vendor": tuple(
-        Scene(vendors, trusted=trusted, breaks=vendors[:1], timeout=5.0)
+        Scene(vendors, trusted=trusted, breaks=vendors[:1], timeout=BRIEF)
         for vendors in (("keyed", "plain"), ("plain", "keyed"))
         for trusted in (vendors[:1], ())
     ),
     "hasty_person": (KEYED, SHY),
-    "person_too_soon": tuple(replace(scene, timeout=2.0) for scene in (PLAIN, OPEN, MUTE)),
+    "person_too_soon": tuple(replace(scene, timeout=BRIEF) for scene in (PLAIN, OPEN, MUTE)),
     "put_back": (KEYED, SHY),
 }

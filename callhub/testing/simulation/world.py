@@ -47,6 +47,7 @@ class World:
         replies: how a vendor may answer the first request that dials; later ones are answered by few.
         bad: how many answers may yet be other than they should.
         left: how many troubles may yet strike.
+        either: True where a bad answer leaves no room for a trouble, nor a trouble for a bad answer.
         anywhere: True to let a process be killed where it only asks for the time or an id, too: to be
             killed there is to be killed before the next effect that leaves a trace.
         asked_of: what other requests may be answered by, beside the vendor's own answer.
@@ -61,6 +62,7 @@ class World:
     troubles: tuple[Trouble, ...] = ()
     left: int = 0
     anywhere: bool = False
+    either: bool = False
     bad: int = 2
     steps: int = 0
     born: int = 0
@@ -151,10 +153,11 @@ class World:
         bad: int = 2,
         asked_of: tuple[Reply, ...] = (),
         anywhere: bool = False,
+        either: bool = False,
     ) -> None:
         """Say what may go wrong from now on: answers to dials, answers to the rest, one of the troubles."""
         self.replies, self.asked_of, self.bad = answers, asked_of, bad
-        self.troubles, self.left, self.anywhere = troubles, bool(troubles), anywhere
+        self.troubles, self.left, self.anywhere, self.either = troubles, bool(troubles), anywhere, either
 
     def put_back(self, copied: bytes) -> None:
         """Let the ledger be what it was: it knows nothing of what came afterwards."""
@@ -166,8 +169,7 @@ class World:
     def come_to(self, place: str, *processes: Process) -> None:
         """Leave the play where another way led to the same state at the same place.
 
-        Where processes stand is told by the states in which each of their effects was performed: the
-        answers follow from those.
+        Where processes stand is told by what the answers to their effects followed from.
 
         Raises:
             Seen: it did.
@@ -233,7 +235,9 @@ class World:
         if not (self.anywhere or process.shares):
             wanted = tuple(each for each in wanted if each in NAPPING)
         found = self.choose(process.troubles(wanted), rare=True)
-        self.left -= found is not Trouble.NONE
+        if found is not Trouble.NONE:
+            self.left -= 1
+            self.bad *= not self.either
         return found
 
     def _strike(self, process: Process, trouble: Trouble, effect: Effect[Any]) -> None:
@@ -245,7 +249,8 @@ class World:
 
     def _perform(self, process: Process, effect: Effect[Any]) -> tuple[Any, float]:
         """Perform an effect; give its answer, and how many seconds that takes."""
-        process.past = hash((process.past, type(effect), self.state()))
+        seen = self.state() if process.shares else self.books.clock.ticks()  # what the answer follows from
+        process.past = hash((process.past, type(effect), seen))
         if isinstance(effect, LedgerOp):
             self.known = None if type(effect) in WRITES else self.known
             return self._note(process, effect), 0.0
@@ -307,7 +312,9 @@ class World:
             options = self.replies(provider, vendor.sandbox)
             self.replies = replies.few
         reply = self.choose((OWN, *options), rare=True) if self.bad else OWN
-        self.bad -= reply is not OWN
+        if reply is not OWN:
+            self.bad -= 1
+            self.left *= not self.either
         return reply
 
     def _may_dial(self, process: Process) -> None:
