@@ -132,7 +132,7 @@ def _ledger() -> Iterator[Path]:
 
 def _fill(file: Path, count: int) -> None:
     """Add so many intents, each like the first but for its ids, its key and its person."""
-    numbers = f"VALUES (1) UNION ALL SELECT n + 1 FROM number LIMIT {count}"
+    numbers = f"VALUES (1) UNION ALL SELECT n + 1 FROM number LIMIT {count}"  # noqa: S608 - a number of our own
     with closing(sqlite3.connect(file, isolation_level=None)) as connection:
         connection.execute("PRAGMA cache_size=-1000000")
         connection.execute("PRAGMA synchronous=OFF")

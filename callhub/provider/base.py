@@ -203,7 +203,6 @@ class Provider(ABC, Generic[S]):
 
     def unsupported(self, feature: Feature) -> UnsupportedFeature:
         """Make the error for a feature that the vendor lacks."""
-        note = self.capabilities[feature].note
-        return UnsupportedFeature(
-            f"{self.title} can't do this: {feature}. {note}".strip(), provider=self.name
-        )
+        note = self.capabilities[feature].note.removesuffix(".")
+        told = f" {note[0].upper()}{note[1:]}." if note else ""
+        return UnsupportedFeature(f"{self.title} can't do this: {feature}.{told}", provider=self.name)

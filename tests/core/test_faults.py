@@ -109,7 +109,8 @@ def test_a_mishap_that_goes_on_leaves_the_call_in_doubt(
             again.calls.create(**keyed(erzycall, timeout=SOON))
     assert hub.calls.get(call.id).status is CallStatus.IN_DOUBT
     assert len(sent(erzycall)) == 1
-    assert len(erzycall.posts) == rows("attempts")[0]["dials"]
+    unheard = rows("attempts")[0]["dials"] - len(erzycall.posts)
+    assert 0 <= unheard <= 3  # at the end of each time-out, one may be written down and not get out any more
     assert erzycall.live() == ({NUMBER: 1} if mishap in ACTED else {})
 
 

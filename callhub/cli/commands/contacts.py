@@ -233,7 +233,7 @@ def _whole(contact_id: str, provider: str | None) -> str:
     return f"{provider}:{contact_id}"
 
 
-def _told(report: callhub.CopyReport, *, as_json: bool) -> int:
+def _told(report: "callhub.CopyReport", *, as_json: bool) -> int:
     """Show what became of contacts; the exit code tells whether any failed."""
     if as_json:
         out.print_json({**report.counts(), "contacts": [entry.to_dict() for entry in report.entries]})
@@ -243,7 +243,7 @@ def _told(report: callhub.CopyReport, *, as_json: bool) -> int:
     return Exit.REFUSED if report.failed else Exit.DONE
 
 
-def _lines(report: callhub.CopyReport) -> Iterator[str]:
+def _lines(report: "callhub.CopyReport") -> Iterator[str]:
     yield ", ".join(f"{count} {outcome}" for outcome, count in report.counts().items())
     left = Counter(reason for entry in report.incomplete for reason in entry.left.items())
     for (name, reason), count in left.items():

@@ -93,8 +93,8 @@ CAPABILITIES: Mapping[Feature, Capability] = {
     Feature.SCRIPTS: missing(
         "Read the id of a call template in the vendor's dashboard and put it under scripts."
     ),
-    Feature.CONTACTS: supplied("Use callhub's own book: name no provider."),
-    Feature.CONTACT_SEARCH: supplied("Use callhub's own book: name no provider."),
+    Feature.CONTACTS: supplied("kept in callhub's own book: name no provider"),
+    Feature.CONTACT_SEARCH: supplied("kept in callhub's own book: name no provider"),
     Feature.WEBHOOKS: missing("Webhooks are given with each call, by extras: phoneCallWebhooks."),
     Feature.OUTCOME: native(),
     Feature.RINGING: native(),
