@@ -33,6 +33,7 @@ _PATIENCE: Mapping[str, int] = {
     "tcp_user_timeout": 30_000,
 }
 _READ_COMMITTED, _REPEATABLE_READ = 2, 3  # psycopg's IsolationLevel; the driver is loaded where it is needed
+_POOLED: Mapping[str, Any] = {"pool_reset_on_return": None}  # each user ends its transaction itself
 _FORMS = "sqlite:///path/to/file.db, sqlite:// for one in memory, or postgresql://user@host/database"
 _SQLITE = ("sqlite", "sqlite+pysqlite")
 _POSTGRESQL = ("postgresql", "postgresql+psycopg", "postgres")
@@ -74,7 +75,9 @@ def open_engine(url: str, clock: Callable[[], float] = time.time) -> Engine:
     if parsed.drivername in _SQLITE:
         return _open_sqlite(parsed, clock)
     try:
-        engine = create_engine(parsed.set(drivername="postgresql+psycopg"), connect_args=_patience(parsed))
+        engine = create_engine(
+            parsed.set(drivername="postgresql+psycopg"), connect_args=_patience(parsed), **_POOLED
+        )
     except ImportError:
         raise ConfigurationError(
             "a PostgreSQL ledger needs its driver: pip install 'callhub[postgres]'"
@@ -129,7 +132,7 @@ def _open_sqlite(parsed: URL, clock: Callable[[], float]) -> Engine:
         options["poolclass"] = StaticPool
     else:
         _make_private(Path(parsed.database))
-    engine = create_engine(parsed, **options)
+    engine = create_engine(parsed, **options, **_POOLED)
     event.listen(engine, "connect", partial(_on_connect, clock))
     return engine
 

@@ -11,7 +11,7 @@ import logging
 import os
 import time
 from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from threading import Lock
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -40,8 +40,6 @@ from callhub.ledger.identity import Identity
 from callhub.ledger.session import Session
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from sqlalchemy import Engine
 
     from callhub.errors import Dialed
@@ -216,24 +214,18 @@ class Ledger:
         raise AssertionError
 
     def _run(self, opened: _Opened, handler: Handler, asked: object, *, writes: bool) -> Any:
-        with opened.turn, _connection(opened.engine) as connection:
-            session = Session(opened.engine.dialect.name, connection)
+        """Run a handler on a connection of the pool; let go of all that the server has hung up on."""
+        with opened.turn:
+            pooled = opened.engine.raw_connection()
+            connection: Any = pooled.driver_connection
             try:
-                begin(connection, writes=writes)
-                answer = handler(session, opened.identity, asked)
-            except checks.Denied as denied:
-                _roll_back(connection)
-                return denied.answer
-            except BaseException as error:
-                _roll_back(connection)
-                if trouble.may_be_run_again(connection, error):
-                    raise trouble.Undone from error
-                raise
-            if writes:
-                _commit(connection)
-            else:
-                _roll_back(connection)
-            return answer
+                session = Session(opened.engine.dialect.name, connection)
+                return _transacted(session, opened.identity, handler, asked, writes=writes)
+            finally:
+                if trouble.dead(connection):
+                    pooled.invalidate()
+                    opened.engine.dispose()
+                pooled.close()
 
     def _tell_unsettled(self, opened: _Opened) -> None:
         unsettled = self._run(opened, doubts.unsettled, ops.Unsettled("", _MANY), writes=False)
@@ -250,18 +242,27 @@ _MADE: WeakSet[Ledger] = WeakSet()
 _INHERITED: list[object] = []  # of a parent process: neither used nor closed
 
 
-@contextmanager
-def _connection(engine: Engine) -> Iterator[Any]:
-    """Lend a driver's connection; where it has died, let go of all that the server has hung up on."""
-    pooled = engine.raw_connection()
-    connection = pooled.driver_connection
+def _transacted(
+    session: Session, identity: Identity, handler: Handler, asked: object, *, writes: bool
+) -> Any:
+    """Run a handler in a transaction, which is over when this returns or raises."""
+    connection = session.driver
     try:
-        yield connection
-    finally:
-        if trouble.dead(connection):
-            pooled.invalidate()
-            engine.dispose()
-        pooled.close()
+        begin(connection, writes=writes)
+        answer = handler(session, identity, asked)
+    except checks.Denied as denied:
+        _roll_back(connection)
+        return denied.answer
+    except BaseException as error:
+        _roll_back(connection)
+        if trouble.may_be_run_again(connection, error):
+            raise trouble.Undone from error
+        raise
+    if writes:
+        _commit(connection)
+    else:
+        _roll_back(connection)
+    return answer
 
 
 def _commit(connection: Any) -> None:
