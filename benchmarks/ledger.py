@@ -71,8 +71,7 @@ def commits_of_a_create() -> int:
         statements: list[str] = []
         with callhub.Hub(providers=settings(url), ledger=f"sqlite:///{file}") as hub:
             hub.calls.create(**ASKED)
-            with hub._ledger.open().engine.connect() as connection:  # noqa: SLF001 - nobody else counts them
-                driver = connection.connection.driver_connection
+            driver: Any = hub._ledger.open().spare[0].driver_connection  # noqa: SLF001 - nobody else counts
             driver.set_trace_callback(statements.append)
             hub.calls.create(**ASKED)
     return sum(text.startswith("BEGIN IMMEDIATE") for text in statements)

@@ -12,7 +12,7 @@ import os
 import time
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from threading import Lock
 from typing import TYPE_CHECKING, Any, TypeVar
 from weakref import WeakSet
@@ -40,7 +40,7 @@ from callhub.ledger.identity import Identity
 from callhub.ledger.session import Session
 
 if TYPE_CHECKING:
-    from sqlalchemy import Engine
+    from sqlalchemy import Engine, PoolProxiedConnection
 
     from callhub.errors import Dialed
     from callhub.flows.effects import LedgerOp
@@ -98,11 +98,39 @@ UNSURE = (
 
 @dataclass(frozen=True, slots=True)
 class _Opened:
-    """An open database, and what it knows of itself."""
+    """An open database, and what it knows of itself.
+
+    Attributes:
+        spare: a connection for whoever comes next: to fetch one from the pool takes as long as a row.
+    """
 
     engine: Engine
     turn: AbstractContextManager[object]
     identity: Identity
+    spare: list[PoolProxiedConnection] = field(default_factory=list, repr=False)
+
+    def borrow(self) -> PoolProxiedConnection:
+        """Give a connection that nobody else uses."""
+        try:
+            return self.spare.pop()
+        except IndexError:
+            return self.engine.raw_connection()
+
+    def give_back(self, pooled: PoolProxiedConnection) -> None:
+        """Take a connection back; where it has died, let go of all that the server has hung up on."""
+        if trouble.dead(pooled.driver_connection):
+            pooled.invalidate()
+            self.close()
+        elif not self.spare:
+            self.spare.append(pooled)
+            return
+        pooled.close()
+
+    def close(self) -> None:
+        """Close the connections that nobody uses."""
+        while self.spare:
+            self.spare.pop().close()
+        self.engine.dispose()
 
 
 class Ledger:
@@ -187,7 +215,7 @@ class Ledger:
         """Let go of the database."""
         with self._opening:
             if self._opened is not None:
-                self._opened.engine.dispose()
+                self._opened.close()
             self._opened = None
 
     def after_fork(self) -> None:
@@ -214,18 +242,13 @@ class Ledger:
         raise AssertionError
 
     def _run(self, opened: _Opened, handler: Handler, asked: object, *, writes: bool) -> Any:
-        """Run a handler on a connection of the pool; let go of all that the server has hung up on."""
         with opened.turn:
-            pooled = opened.engine.raw_connection()
-            connection: Any = pooled.driver_connection
+            pooled = opened.borrow()
             try:
-                session = Session(opened.engine.dialect.name, connection)
+                session = Session(opened.engine.dialect.name, pooled.driver_connection)
                 return _transacted(session, opened.identity, handler, asked, writes=writes)
             finally:
-                if trouble.dead(connection):
-                    pooled.invalidate()
-                    opened.engine.dispose()
-                pooled.close()
+                opened.give_back(pooled)
 
     def _tell_unsettled(self, opened: _Opened) -> None:
         unsettled = self._run(opened, doubts.unsettled, ops.Unsettled("", _MANY), writes=False)

@@ -51,14 +51,14 @@ def refused(hub: Hub, vendor: Vendor, **changes: Any) -> CallhubError:
 
 def rule(hub: Hub, *pragmas: str) -> None:
     """Give every new connection of a hub's ledger these pragmas, and leave the old ones."""
-    engine = hub._ledger.open().engine  # noqa: SLF001 - as a disk would, from below
-    engine.dispose()
+    opened = hub._ledger.open()  # noqa: SLF001 - as a disk would, from below
+    opened.close()
 
     def hook(connection: Any, _record: object) -> None:
         for pragma in pragmas:
             connection.execute(f"PRAGMA {pragma}")
 
-    event.listen(engine, "connect", hook)
+    event.listen(opened.engine, "connect", hook)
 
 
 # Full
@@ -273,10 +273,10 @@ def test_a_file_that_is_damaged_under_a_running_hub_dials_nothing(
 ) -> None:
     with hub_of(world, sqlite) as hub:
         hub.calls.create(**wish(vendor, idempotency_key="k"))
-        engine = hub._ledger.open().engine  # noqa: SLF001 - as a disk would, from below
-        with engine.connect() as connection:
+        opened = hub._ledger.open()  # noqa: SLF001 - as a disk would, from below
+        with opened.engine.connect() as connection:
             connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
-        engine.dispose()
+        opened.close()
         damaged_pages(Path(Base(sqlite).file))
         assert "restore a backup (callhub ledger restore)" in str(refused(hub, vendor))
 

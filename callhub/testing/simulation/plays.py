@@ -32,7 +32,7 @@ KEY, OTHER_KEY = "order-1", "order-2"
 NUMBER, OTHER_NUMBER = "+14155550100", "+14155550110"
 DAY = 86_400.0
 REPEATED = 6.0  # seconds that a repetition may take
-PAUSES = (1.0, 100.0, 500.0, 900.0)  # within a lease; after it; near the end of the window; after it
+PAUSES = (1.0, 100.0, 900.0)  # within a lease; after it; after the vendor's window
 UNHELPFUL = Reply(NEVER, Response(500))
 DEAF = Reply(AT_ONCE, Fault.RESET)
 IN_A_RACE = (Trouble.KILLED_BEFORE,)  # to be killed after an effect is to be killed before the next one
@@ -43,9 +43,9 @@ def one_caller(world: World) -> None:
     """One call, any answer, any trouble at any effect; then somebody comes, and again anything happens."""
     world.allow(replies.every, *EVERY, anywhere=True)
     world.run(caller(world))
+    world.allow(replies.kinds, *IN_A_RACE, bad=1, asked_of=(UNHELPFUL,), either=True)
     world.come_to("first")
     world.pause(world.choose(PAUSES))
-    world.allow(replies.kinds, *IN_A_RACE, bad=1, asked_of=(UNHELPFUL,))
     somebody(world)
     in_the_end(world)
 
@@ -61,9 +61,9 @@ def caller_and_rescuer(world: World) -> None:
     """A call that is in doubt; a repetition, a recovery and a person meet over it."""
     world.allow(replies.kinds)
     world.run(caller(world))
+    world.allow(replies.few, *IN_A_RACE, Trouble.SLEEPS, either=True)
     world.come_to("doubt")
     world.pause(world.choose(PAUSES))
-    world.allow(replies.few, *IN_A_RACE, Trouble.SLEEPS, either=True)
     others = (recoverer(world), person(world))
     world.run(caller(world, "second"), world.choose(tuple(each for each in others if each is not None)))
     in_the_end(world)
@@ -75,8 +75,8 @@ def sleeper(world: World) -> None:
     first = world.choose((caller(world), None))
     if first is None:
         world.run(caller(world, "a caller"))
-        world.come_to("asleep")
         world.allow(replies.few, Trouble.DOZES, Trouble.SLEEPS, bad=1)
+        world.come_to("asleep")
         first = recoverer(world)
     delay = world.choose(PAUSES)
     world.run(first, caller(world, "a repetition", delay=delay), recoverer(world, delay=2 * WINDOW))
@@ -87,9 +87,9 @@ def two_keys(world: World) -> None:
     """Two calls to one person, in every order; where guards stand, one of them is too many."""
     world.allow(replies.few, *IN_A_RACE, either=True)
     world.run(caller(world, "first"), caller(world, "second", OTHER_KEY))
-    world.come_to("two keys")
-    world.pause(world.choose((100.0, 900.0)))
     world.allow(replies.none)
+    world.come_to("two keys")
+    world.pause(world.choose(PAUSES[1:]))
     world.run(recoverer(world))
     guards_hold(world)
     in_the_end(world)
@@ -100,9 +100,9 @@ def asked_to_stop(world: World) -> None:
     world.allow(replies.kinds, *IN_A_RACE)
     if world.choose((False, True)):
         world.run(caller(world))
-        world.come_to("placed")
-        world.pause(world.choose(PAUSES))
         world.allow(replies.few, *IN_A_RACE, either=True)
+        world.come_to("placed")
+        world.pause(world.choose(PAUSES[1:]))
     other = world.choose((caller(world), recoverer(world)))
     stopper = world.process("the person", lambda context: suppression.add(context, [(NUMBER, "asked")]))
     world.run(stopper, other)
@@ -115,8 +115,8 @@ def taken_back(world: World) -> None:
     """A call is cancelled while it waits, with any answer, while somebody repeats it."""
     world.allow(replies.kinds, *IN_A_RACE)
     world.run(caller(world))
+    world.allow(replies.few, *IN_A_RACE, bad=1, asked_of=(UNHELPFUL, DEAF), either=True)
     world.come_to("placed")
-    world.allow(replies.few, *IN_A_RACE, asked_of=(UNHELPFUL, DEAF), either=True)
     canceller = _about(world, "a canceller", cancel.cancel)
     if canceller is not None:
         world.run(canceller, caller(world, "second"))
@@ -127,6 +127,7 @@ def failed_by_its_vendor(world: World) -> None:
     """A call that its vendor takes and fails before any ring; two repeat it, and both may go on."""
     world.allow(replies.few, *IN_A_RACE, either=True)
     world.run(caller(world))
+    world.allow(replies.none)
     world.come_to("placed")
     world.pause(100.0)
     reader = _about(world, "a reader", get)
@@ -206,7 +207,6 @@ def person(world: World, key: str = KEY) -> Process | None:
 def somebody(world: World) -> None:
     """Let one of those run who may come to a call that was left."""
     table: dict[str, Callable[[], Process | None]] = {
-        "nobody": lambda: None,
         "a repetition": lambda: caller(world, "a repetition"),
         "a recovery": lambda: recoverer(world),
         "a repetition by another account": lambda: caller(world, "a repetition", account="another"),
