@@ -15,7 +15,7 @@ ONE_A_DAY = Guards(caps=["1/1d"])
 AN_HOUR_APART = Guards(gap="1h")
 
 SCENES: dict[str, tuple[Scene, ...]] = {
-    "one_caller": (*ALONE, *ROUTES, replace(KEYED, timeout=1_200.0), replace(OPEN, timeout=1_200.0)),
+    "one_caller": (*ALONE, ROUTES[0], replace(OPEN, timeout=1_200.0)),
     "two_callers": tuple(replace(scene, timeout=BRIEF) for scene in (*ALONE, *ROUTES)),
     "caller_and_rescuer": tuple(replace(scene, timeout=BRIEF) for scene in (*ALONE, *ROUTES)),
     "sleeper": ALONE,
