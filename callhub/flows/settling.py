@@ -24,7 +24,7 @@ def settled(
     attempts = list(call.attempts)
     old, (ended, reason) = attempts[ordinal - 1], word
     attempts[ordinal - 1] = Attempt(
-        provider=old.provider, started_at=old.started_at, finished_at=now, verdict=ended, reason=reason
+        provider=old.provider, started_at=old.started_at, finished_at=now, verdict=ended.value, reason=reason
     )
     needs_person = call.needs_person and any(one.verdict in (None, Verdict.MAYBE) for one in attempts)
     later = any(one.verdict == Verdict.ACCEPTED for one in attempts[ordinal:])

@@ -97,12 +97,13 @@ def two_keys(world: World) -> None:
 
 def asked_to_stop(world: World) -> None:
     """Somebody asks not to be called while a call to them is being placed, in doubt or recovered."""
-    world.allow(replies.kinds, *IN_A_RACE)
-    if world.choose((False, True)):
+    placed = world.choose((False, True))
+    if placed:
+        world.allow(replies.kinds, *IN_A_RACE, either=True)
         world.run(caller(world))
-        world.allow(replies.few, *IN_A_RACE, either=True)
-        world.come_to("placed")
-        world.pause(world.choose(PAUSES[1:]))
+    world.allow(replies.few, *IN_A_RACE, bad=1, either=True)
+    world.come_to("placed")
+    world.pause(world.choose(PAUSES[1:]) if placed else PAUSES[0])
     other = world.choose((caller(world), recoverer(world)))
     stopper = world.process("the person", lambda context: suppression.add(context, [(NUMBER, "asked")]))
     world.run(stopper, other)
@@ -113,7 +114,7 @@ def asked_to_stop(world: World) -> None:
 
 def taken_back(world: World) -> None:
     """A call is cancelled while it waits, with any answer, while somebody repeats it."""
-    world.allow(replies.kinds, *IN_A_RACE)
+    world.allow(replies.kinds, *IN_A_RACE, either=True)
     world.run(caller(world))
     world.allow(replies.few, *IN_A_RACE, bad=1, asked_of=(UNHELPFUL, DEAF), either=True)
     world.come_to("placed")
