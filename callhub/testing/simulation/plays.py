@@ -19,7 +19,7 @@ from callhub.testing.simulation.scene import SCRIPT, WINDOW, contact
 from callhub.testing.simulation.world import Broken, World
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from callhub.flows.context import Context
     from callhub.flows.effects import Steps
@@ -107,9 +107,10 @@ def asked_to_stop(world: World) -> None:
     other = world.choose((caller(world), recoverer(world)))
     stopper = world.process("the person", lambda context: suppression.add(context, [(NUMBER, "asked")]))
     world.run(stopper, other)
-    if stopper.result is not None:
-        _stopped_or_told(world, stopper.result)
+    before = {intent: world.rings(intent) for intent in world.intents}
     in_the_end(world)
+    if stopper.result is not None:
+        _stopped_or_told(world, stopper.result, before)
 
 
 def taken_back(world: World) -> None:
@@ -250,13 +251,12 @@ def guards_hold(world: World) -> None:
         raise Broken(world.told(f"{rings} calls to one person, where one is the cap"))
 
 
-def _stopped_or_told(world: World, said: suppression.Suppression) -> None:
+def _stopped_or_told(world: World, said: suppression.Suppression, before: Mapping[str, int]) -> None:
     """Insist that every call which rings after the person's word was returned as one that may."""
     told = {call.id for call in said.not_cancelled}
     for intent in world.intents:
-        before = world.rings(intent)
-        if world.rings(intent, possible=True) > before and intent not in told:
-            raise Broken(world.told("a call may still ring, and nobody was told"))
+        if world.rings(intent) > before.get(intent, 0) and intent not in told:
+            raise Broken(world.told("a call rang after the person's word, and nobody was told that it may"))
 
 
 def _record(world: World, key: str) -> Record | None:
