@@ -156,7 +156,8 @@ class World:
         either: bool = False,
     ) -> None:
         """Say what may go wrong from now on: answers to dials, answers to the rest, one of the troubles."""
-        self.replies, self.asked_of, self.bad = answers, asked_of, bad
+        self.replies, self.asked_of = answers, asked_of
+        self.bad = 0 if answers is replies.none else bad
         self.troubles, self.left, self.anywhere, self.either = troubles, bool(troubles), anywhere, either
 
     def put_back(self, copied: bytes) -> None:
