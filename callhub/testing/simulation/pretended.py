@@ -128,7 +128,7 @@ class PretendedSandbox(Sandbox):
     Attributes:
         pickup: seconds until it rings.
         memory: seconds for which it knows a key.
-        hides: tells whether an incomplete list leaves a call out, this time.
+        hides: decides whether an incomplete list leaves a call out.
         breaks: True where it fails its calls.
         rings: True where it rings before that.
     """
@@ -145,6 +145,7 @@ class PretendedSandbox(Sandbox):
         self.pickup = 0.0
         self.memory = 0.0
         self.hides: Callable[[], bool] = lambda: True
+        self.hidden: dict[str, bool] = {}
         self.breaks = False
         self.rings = True
 
@@ -206,11 +207,15 @@ class PretendedSandbox(Sandbox):
     def _listed(self, account: str) -> list[dict[str, Any]]:
         shown_until = self.clock.now().timestamp() + self._kind.skew - LISTED_AFTER
         complete = self._kind.capabilities[Feature.COMPLETE_LIST] == native()
-        return [
-            call
-            for call in self.calls.values()
-            if call["account"] == account and call["at"] <= shown_until and (complete or not self.hides())
-        ]
+        shown = [each for each in self.calls.values() if each["account"] == account]
+        shown = [each for each in shown if each["at"] <= shown_until]
+        return [each for each in shown if complete or not self._hidden(each["id"])]
+
+    def _hidden(self, call_id: str) -> bool:
+        """Tell whether an incomplete list leaves a call out: decided once, where it is first asked."""
+        if call_id not in self.hidden:
+            self.hidden[call_id] = self.hides()
+        return self.hidden[call_id]
 
     def _cancel(self, call: dict[str, Any]) -> Response:
         if call["state"] != "waiting":

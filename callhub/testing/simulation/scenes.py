@@ -13,6 +13,7 @@ ROUTES = (Scene(("plain", "keyed")), Scene(("keyed", "plain")))
 BRIEF = 0.4  # seconds to wait for another caller: each look of theirs is a step that can go wrong
 ONE_A_DAY = Guards(caps=["1/1d"])
 AN_HOUR_APART = Guards(gap="1h")
+GUARDED = (ONE_A_DAY, AN_HOUR_APART)
 
 SCENES: dict[str, tuple[Scene, ...]] = {
     "one_caller": (*ALONE, ROUTES[0], replace(OPEN, timeout=1_200.0)),
@@ -21,8 +22,8 @@ SCENES: dict[str, tuple[Scene, ...]] = {
     "sleeper": ALONE,
     "two_keys": tuple(
         replace(scene, guards=guards, timeout=BRIEF)
-        for scene in (KEYED, PLAIN, OPEN)
-        for guards in (Guards(), ONE_A_DAY, AN_HOUR_APART)
+        for scene, rules in ((KEYED, GUARDED), (PLAIN, (Guards(), *GUARDED)), (OPEN, (Guards(), *GUARDED)))
+        for guards in rules
     ),
     "asked_to_stop": tuple(
         replace(scene, timeout=BRIEF, pickup=pickup)

@@ -381,5 +381,5 @@ class World:
 
 def _kept(sandbox: Sandbox) -> object:
     if isinstance(sandbox, PretendedSandbox):
-        return sandbox.calls, sandbox.keys
+        return sandbox.calls, sandbox.keys, sandbox.hidden
     return len(sandbox.dials), dict(sandbox.hits)
