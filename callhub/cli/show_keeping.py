@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from callhub.flows.operations import Entry
     from callhub.flows.operations.keeping import Forgotten, LedgerInfo, Purged, Restoration
-    from callhub.flows.reconcile import Recovery
+    from callhub.flows.recover import Recovery
     from callhub.flows.suppression import Suppression
     from callhub.ledger.backup import Restored
     from callhub.model.call import Call
@@ -101,6 +101,7 @@ def _recovered(report: Recovery) -> dict[str, Sequence[Call]]:
         "not_placed": report.not_placed,
         "in_doubt": report.in_doubt,
         "needs_person": report.needs_person,
+        "cancelled": report.cancelled,
     }
 
 

@@ -25,6 +25,7 @@ from callhub.errors import (
 from callhub.flows.effects import Consult, Now, Steps, Ticks, ask
 from callhub.flows.exchange import Done, advance, drive, error_of, keep_pace, send
 from callhub.flows.operations import Ailing, Claim, Claimed, Denial, FindById, Settle
+from callhub.flows.suppression import leave_alone
 from callhub.model.call import Attempt, Call, as_of, merged
 from callhub.model.lifecycle import CallOutcome, CallStatus
 from callhub.policy import verdict
@@ -312,4 +313,5 @@ def _settle(
         raise
     intent.past = call.attempts
     intent.generation += settle.renews
+    yield from leave_alone(intent.context, call, told=opted_out)
     return call

@@ -8,12 +8,11 @@ from msgspec.structs import replace
 
 from callhub.errors import CallhubError, InvalidState, LedgerError, OutcomeUnknown, Unreachable
 from callhub.flows.exchange import perform
-from callhub.flows.observe import locate, observed, read
+from callhub.flows.reading import Located, about, locate, observed, read
 from callhub.model.lifecycle import CallOutcome, CallStatus
 from callhub.provider.capability import Feature
 
 if TYPE_CHECKING:
-    from callhub.errors import Dialed
     from callhub.flows.context import Context, Link
     from callhub.flows.effects import Steps
     from callhub.model.call import Call
@@ -28,13 +27,16 @@ def cancel(context: Context, call_id: str) -> Steps[Call]:
         OutcomeUnknown: no answer, and reading back didn't tell either.
     """
     found = yield from locate(call_id)
+    return (yield from about(found.ours, _cancelled(context, found)))
+
+
+def _cancelled(context: Context, found: Located) -> Steps[Call]:
     ours, asked = found.ours, found.asked(context)
     if ours is not None and ours.status is CallStatus.CANCELLED:
         return ours
     if asked is None:
-        dialed: Dialed = "maybe" if ours is not None and ours.status is CallStatus.IN_DOUBT else "no"
         said = "the call has no id at a vendor, so there is nothing to cancel there"
-        raise InvalidState(said, dialed=dialed, provider=found.provider, call=ours)
+        raise InvalidState(said, provider=found.provider, call=ours)
     link, vendor_id = asked
     if not link.provider.supports(Feature.CANCEL):
         raise link.provider.unsupported(Feature.CANCEL)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from callhub.flows.effects import Steps, ask
-from callhub.flows.observe import needed
 from callhub.flows.operations import Story
 from callhub.flows.place import plan_of
+from callhub.flows.reading import needed
 from callhub.model.explanation import Considered, Explanation, Happening
 
 if TYPE_CHECKING:

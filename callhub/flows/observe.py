@@ -6,13 +6,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from msgspec.structs import replace
-
-from callhub.errors import ConfigurationError, InvalidRequest, NotFound
-from callhub.flows.context import split_id
+from callhub.errors import ConfigurationError, InvalidRequest
 from callhub.flows.effects import Now, Steps, ask
 from callhub.flows.exchange import PATIENCE, TIMEOUT, perform
-from callhub.flows.operations import FindById, FindByVendor, History, Observe
+from callhub.flows.operations import FindByVendor, History
+from callhub.flows.reading import about, locate, named, observed, read, unknown_call
+from callhub.flows.suppression import leave_alone
 from callhub.model.call import Call, as_of, merged
 from callhub.model.lifecycle import CallOutcome, CallStatus
 from callhub.policy.intake import EARLIEST, LATEST, page_fault
@@ -23,7 +22,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from callhub.flows.context import Context, Link
-    from callhub.flows.operations import Record
 
 HISTORY_PAGE = 200
 
@@ -54,21 +52,6 @@ class Wanted:
         return cls(provider, CallStatus(status) if status is not None else None, *rest)
 
 
-@dataclass(frozen=True, slots=True)
-class Located:
-    """What is known of an id: the ledger's call, and who at which vendor can be asked about it."""
-
-    ours: Call | None
-    provider: str | None
-    vendor_id: str | None
-
-    def asked(self, context: Context) -> tuple[Link, str] | None:
-        """Give the vendor and its id; None where no vendor has given one."""
-        if self.provider is None or self.vendor_id is None:
-            return None
-        return context.link(self.provider), self.vendor_id
-
-
 def get(context: Context, call_id: str, *, refresh: bool = True, timeout: float = TIMEOUT) -> Steps[Call]:
     """Give a call, asking its vendor unless `refresh` is False.
 
@@ -78,65 +61,19 @@ def get(context: Context, call_id: str, *, refresh: bool = True, timeout: float 
     found = yield from locate(call_id)
     asked = found.asked(context) if refresh or found.ours is None else None
     if asked is not None:
-        news = yield from read(context, *asked, timeout)
-        return news if found.ours is None else (yield from observed(found.ours, news))
+        news = yield from about(found.ours, read(context, *asked, timeout))
+        return news if found.ours is None else (yield from _learnt(context, found.ours, news))
     if found.ours is None:
-        raise _unknown_call()
+        raise unknown_call()
     return found.ours
 
 
-def read(context: Context, link: Link, vendor_id: str, timeout: float = TIMEOUT) -> Steps[Call]:
-    """Read a call from its vendor, in neutral words."""
-    news = yield from perform(link, link.provider.get_call(vendor_id), timeout)
-    return as_of(_named(context, news), (yield from ask(Now())))
-
-
-def locate(call_id: str) -> Steps[Located]:
-    """Find an id in the ledger; a vendor's own needn't be there, or may be an earlier attempt's.
-
-    Raises:
-        NotFound: it is callhub's own, and the ledger doesn't have it.
-    """
-    provider, bare = split_id(call_id)
-    if provider is not None:
-        record = (yield from ask(FindByVendor(provider, (bare,)))).get(bare)
-        present = record is not None and record.call.provider_call_id == bare
-        return Located(record.call if record and present else None, provider, bare)
-    record = yield from ask(FindById(bare))
-    if record is None:
-        raise _unknown_call()
-    return Located(record.call, record.call.provider, record.call.provider_call_id)
-
-
-def needed(call_id: str) -> Steps[Record]:
-    """Give the record of a call that this ledger placed.
-
-    Raises:
-        NotFound: the ledger doesn't have it.
-    """
-    provider, bare = split_id(call_id)
-    if provider is None:
-        record = yield from ask(FindById(bare))
-    else:
-        record = (yield from ask(FindByVendor(provider, (bare,)))).get(bare)
-    if record is None:
-        raise _unknown_call()
-    return record
-
-
-def observed(ours: Call, news: Call) -> Steps[Call]:
-    """Merge a vendor's news into our call, and write it down where it says anything new."""
-    now = merged(ours, news)
-    if replace(now, source=None) != replace(ours, source=None) or now.raw != ours.raw:
-        yield from ask(Observe(now, (yield from ask(Now()))))
-    return now
-
-
-def _named(context: Context, call: Call) -> Call:
-    """Give a vendor's call with the neutral name of its script, where it has one."""
-    if call.script is None or call.provider is None:
-        return call
-    return replace(call, script=context.scripts.neutral(call.provider, call.script.partition(":")[2]))
+def _learnt(context: Context, ours: Call, news: Call) -> Steps[Call]:
+    """Merge news into our call; where the person has opted out, leave them alone from now on."""
+    call = yield from observed(ours, news)
+    if call.outcome is CallOutcome.OPTED_OUT is not ours.outcome:
+        yield from leave_alone(context, call)
+    return call
 
 
 def page(context: Context, wanted: Wanted, cursor: tuple[int, Any]) -> Steps[Page[Call]]:
@@ -179,10 +116,6 @@ def _filter_faults(wanted: Wanted) -> list[tuple[str, str | None]]:
         ("until", time_fault(wanted.until)),
         ("page_size", page_fault(wanted.page_size)),
     ]
-
-
-def _unknown_call() -> NotFound:
-    return NotFound("the ledger has no call of that id; a vendor's own call is '<provider>:<vendor id>'")
 
 
 def _asked(context: Context, wanted: Wanted) -> list[Link]:
@@ -228,20 +161,19 @@ def _left_to_us(link: Link, wanted: Wanted, script: str | None) -> Callable[[Cal
 def _bound(context: Context, link: Link, calls: tuple[Call, ...]) -> Steps[list[Call]]:
     """Put our own calls in the place of those that this ledger placed."""
     now = yield from ask(Now())
-    news = [as_of(_named(context, call), now) for call in calls]
+    news = [as_of(named(context, call), now) for call in calls]
     ids = tuple(call.provider_call_id for call in calls if call.provider_call_id)
     known = (yield from ask(FindByVendor(link.provider.name, ids))) if ids else {}
     present = {record.call.provider_call_id: record.call for record in known.values()}
     told = []
     for call in news:
         mine = present.get(call.provider_call_id or None)
-        told.append(call if mine is None else (yield from _told(mine, call, now)))
+        told.append(call if mine is None else (yield from _told(context, mine, call)))
     return told
 
 
-def _told(ours: Call, news: Call, now: datetime) -> Steps[Call]:
+def _told(context: Context, ours: Call, news: Call) -> Steps[Call]:
     """Merge what a list says into our call; that the person opted out is written down at once."""
     call = merged(ours, news)
-    if call.outcome is CallOutcome.OPTED_OUT is not ours.outcome:
-        yield from ask(Observe(call, now))
-    return call
+    opted_out = call.outcome is CallOutcome.OPTED_OUT is not ours.outcome
+    return (yield from _learnt(context, ours, news)) if opted_out else call

@@ -14,7 +14,7 @@ Whatever else an answer says (a refusal, too) proves nothing: the first request 
 from __future__ import annotations
 
 import dataclasses
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -38,7 +38,7 @@ from callhub.flows.attempt import (
 )
 from callhub.flows.effects import Now, Sleep, Steps, Ticks, ask
 from callhub.flows.exchange import PATIENCE, keep_pace, perform, send, wait_to_retry
-from callhub.flows.observe import get, needed
+from callhub.flows.observe import get
 from callhub.flows.operations import (
     Bound,
     Denial,
@@ -47,9 +47,10 @@ from callhub.flows.operations import (
     LeaveToPerson,
     Retake,
     Settle,
-    Unsettled,
 )
+from callhub.flows.reading import needed
 from callhub.flows.settling import settled
+from callhub.flows.suppression import leave_alone
 from callhub.policy import lookup, retry
 from callhub.policy.verdict import Verdict
 from callhub.provider.capability import Feature
@@ -64,27 +65,6 @@ if TYPE_CHECKING:
     from callhub.provider.order import Order
 
 PAGE = 100
-BATCH = 100  # calls in doubt that are read from the ledger at a time
-TIME_FOR_ONE = 60.0
-
-
-@dataclass(slots=True)
-class Recovery:
-    """What became of the calls in doubt.
-
-    Attributes:
-        placed: calls that turned out to be placed.
-        not_placed: calls that the vendor provably doesn't have; the same key dials again.
-        in_doubt: calls that can't be settled yet; run it again later.
-        needs_person: calls that only a person can settle, by ``callhub resolve``.
-        problems: why a call couldn't be settled, by its id.
-    """
-
-    placed: list[Call] = field(default_factory=list)
-    not_placed: list[Call] = field(default_factory=list)
-    in_doubt: list[Call] = field(default_factory=list)
-    needs_person: list[Call] = field(default_factory=list)
-    problems: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -117,18 +97,6 @@ def reconcile(context: Context, call_id: str, timeout: float) -> Steps[Call]:
     return record.call
 
 
-def recover(context: Context) -> Steps[Recovery]:
-    """Settle every call in doubt that nobody is placing."""
-    report, after_id = Recovery(), ""
-    while True:
-        ids = yield from ask(Unsettled(after_id, BATCH))
-        for call_id in ids:
-            yield from _recover_one(context, call_id, report)
-        if len(ids) < BATCH:
-            return report
-        after_id = ids[-1]
-
-
 def settle(context: Context, record: Record, deadline: float) -> Steps[tuple[Record, str]]:
     """Settle every attempt in doubt of an intent; give it as it stands then, and why not where it isn't.
 
@@ -157,26 +125,6 @@ def doubt_error(record: Record, why: str = "") -> OutcomeUnknown:
         state = f"needs a person: find out whether it was placed, then `callhub resolve {call.id}`"
     said = f"the call {state}" + (f" ({why})" if why else "")
     return OutcomeUnknown(said, provider=call.provider, call=call)
-
-
-def _recover_one(context: Context, call_id: str, report: Recovery) -> Steps[None]:
-    record = yield from ask(FindById(call_id))
-    if record is None:
-        return
-    deadline = (yield from ask(Ticks())) + TIME_FOR_ONE
-    try:
-        record, why = yield from settle(context, record, deadline)
-    except LedgerError:
-        raise
-    except CallhubError as error:
-        why = str(error)
-    call = record.call
-    if not record.doubtful:
-        (report.not_placed if record.free else report.placed).append(call)
-        return
-    (report.needs_person if call.needs_person else report.in_doubt).append(call)
-    if why:
-        report.problems[call.id] = why
 
 
 def _settle_one(context: Context, call: Call, ordinal: int, provider: str, deadline: float) -> Steps[str]:
@@ -377,11 +325,13 @@ def _end(case: _Case, ended: Verdict, reason: str, news: Call | None) -> Steps[N
     ordinal = case.doubt.ordinal
     call = settled(case.call, ordinal, (ended, reason), now, news)
     yield from ask(Settle(call, ordinal, ended, reason, now, proof=True, said=("settled", reason)))
+    yield from leave_alone(case.context, call)
 
 
 def _stays(case: _Case, reason: str, *, opted_out: bool = False) -> Steps[None]:
     now = yield from ask(Now())
     yield from ask(Settle(case.call, case.doubt.ordinal, Verdict.MAYBE, reason, now, opted_out=opted_out))
+    yield from leave_alone(case.context, case.call, told=opted_out)
 
 
 def _leave(call: Call, why: str) -> Steps[str]:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from callhub.errors import Conflict, InvalidRequest, InvalidState, Unreachable
 from callhub.flows.context import split_id
 from callhub.flows.effects import Now, Steps, ask
-from callhub.flows.observe import needed, read
 from callhub.flows.operations import FindByVendor, Settle
+from callhub.flows.reading import about, needed, read
 from callhub.flows.settling import settled
 from callhub.model.call import Call
 from callhub.model.lifecycle import CallStatus
@@ -29,6 +29,10 @@ def resolve(context: Context, call_id: str, placed: str | None, by: str) -> Step
         Conflict: the vendor's call is to another number, or belongs to another call here.
     """
     record = yield from needed(call_id)
+    return (yield from about(record.call, _resolved(context, record, placed, by)))
+
+
+def _resolved(context: Context, record: Record, placed: str | None, by: str) -> Steps[Call]:
     _refuse_unless_open(record)
     ordinal = record.doubtful[-1]
     news = None if placed is None else (yield from _theirs(context, record, ordinal, placed))

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+import msgspec
 from msgspec.structs import replace
 
 from callhub.errors import (
@@ -20,10 +21,10 @@ from callhub.errors import (
     Unreachable,
 )
 from callhub.flows import attempt, reconcile
-from callhub.flows.effects import Sleep, Steps, Ticks, ask
+from callhub.flows.effects import Now, Sleep, Steps, Ticks, ask
 from callhub.flows.exchange import wait_to_retry
-from callhub.flows.observe import needed
-from callhub.flows.operations import Denial, FindByKey, Rule
+from callhub.flows.operations import Denial, FindById, FindByKey, Remember, Rule
+from callhub.flows.reading import needed
 from callhub.model.call import Call
 from callhub.policy import verdict
 from callhub.policy.routing import LeftOut
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 
 LOOK_AGAIN = 0.05
 COOLING = "cooling"
+_encode = msgspec.json.Encoder().encode
 
 
 @dataclass(slots=True)
@@ -97,7 +99,7 @@ def _one_by_one(intent: Intent, candidates: list[Candidate], on_unknown: str) ->
             waiting.appendleft(candidate)
             continue
         candidate.note(answer)
-        _leave_alone(intent, candidate)
+        yield from _remembered(intent, candidate, answer)
         settled = yield from _unless_over(intent, candidate, answer, on_unknown)
         if settled is not None:
             return settled
@@ -194,11 +196,18 @@ def guard_error(denial: Denial, provider: str) -> CallhubError:
     return RateLimited(said, code=denial.rule.name.lower(), retry_after=wait)
 
 
-def _leave_alone(intent: Intent, candidate: Candidate) -> None:
-    """Have the plan say that a vendor is left alone because it keeps failing."""
+def _remembered(intent: Intent, candidate: Candidate, error: CallhubError) -> Steps[None]:
+    """Have the ledger know why a vendor wasn't asked, where it has the call already."""
+    kind, plan = "held back", None
     if candidate.cooling:
-        out = LeftOut(candidate.name, COOLING, str(candidate.error))
+        kind, out = "left alone", LeftOut(candidate.name, COOLING, str(error))
         intent.plan = replace(intent.plan, left_out=(*intent.plan.left_out, out))
+        plan = _encode(intent.plan).decode()
+    if not intent.past or (error.provider is not None and not candidate.cooling):
+        return  # it isn't written down yet, or the vendor's own word stands with its attempt
+    yield from ask(Remember(intent.call.id, (yield from ask(Now())), kind, str(error), plan))
+    record = yield from ask(FindById(intent.call.id))
+    error.call = error.call or (record.call if record else None)
 
 
 def _words(intent: Intent, candidates: list[Candidate]) -> str:

@@ -13,10 +13,14 @@ from callhub.flows.operations import (
     FindSuppressed,
     ListSuppressed,
     OpenCalls,
+    OpenToSuppressed,
+    Remember,
     Suppress,
     Unsuppress,
 )
+from callhub.model.lifecycle import CallOutcome
 from callhub.policy import numbers
+from callhub.provider.capability import Feature
 from callhub.provider.order import Page
 
 if TYPE_CHECKING:
@@ -57,19 +61,60 @@ def add(
     now = yield from ask(Now())
     entries = tuple(Entry(_readable(number), reason, source, now) for number, reason in wanted)
     stand = yield from ask(Suppress(entries))
-    cancelled: list[Call] = []
-    left: list[Call] = []
-    reasons: dict[str, str] = {}
+    report = _Stopping()
     for entry in entries:
-        for call in (yield from ask(OpenCalls(entry.number or ""))):
-            try:
-                cancelled.append((yield from cancel(context, call.id)))
-            except LedgerError:
-                raise
-            except CallhubError as error:
-                left.append(error.call or call)
-                reasons[call.id] = str(error)
-    return Suppression(stand, tuple(cancelled), tuple(left), reasons)
+        yield from _stop(context, entry.number or "", report)
+    return Suppression(stand, tuple(report.cancelled), tuple(report.left), report.reasons)
+
+
+def leave_alone(context: Context, call: Call, *, told: bool = False) -> Steps[None]:
+    """Where a call's person has opted out at its vendor, cancel what else is open to them.
+
+    `told` is True where its vendor has refused the call for that. How it went is remembered.
+    """
+    if call.to is None or not (told or call.outcome is CallOutcome.OPTED_OUT):
+        return
+    report = _Stopping()
+    yield from _stop(context, call.to, report, but=call.id)
+    now = yield from ask(Now())
+    for other in report.cancelled:
+        yield from ask(Remember(other.id, now, "cancelled", "the person opted out"))
+    for other in report.left:
+        why = f"the person opted out, and it couldn't be stopped: {report.reasons[other.id]}"
+        yield from ask(Remember(other.id, now, "not stopped", why))
+
+
+def stop_the_rest(context: Context) -> Steps[tuple[Call, ...]]:
+    """Cancel open calls to people on the list that a crash kept from being cancelled."""
+    report = _Stopping()
+    for call in (yield from ask(OpenToSuppressed())):
+        link = context.links.get(call.provider or "")
+        if link is not None and call.provider_call_id and link.provider.supports(Feature.CANCEL):
+            yield from _stop_one(context, call, report)
+    return tuple(report.cancelled)
+
+
+@dataclass(slots=True)
+class _Stopping:
+    cancelled: list[Call] = field(default_factory=list)
+    left: list[Call] = field(default_factory=list)
+    reasons: dict[str, str] = field(default_factory=dict)
+
+
+def _stop(context: Context, number: str, report: _Stopping, but: str | None = None) -> Steps[None]:
+    for call in (yield from ask(OpenCalls(number))):
+        if call.id != but:
+            yield from _stop_one(context, call, report)
+
+
+def _stop_one(context: Context, call: Call, report: _Stopping) -> Steps[None]:
+    try:
+        report.cancelled.append((yield from cancel(context, call.id)))
+    except LedgerError:
+        raise
+    except CallhubError as error:
+        report.left.append(error.call or call)
+        report.reasons[call.id] = str(error)
 
 
 def remove(number: str) -> Steps[bool]:

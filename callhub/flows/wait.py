@@ -8,8 +8,9 @@ from callhub.errors import CallhubError, InvalidRequest, OutcomeUnknown, WaitTim
 from callhub.flows import place
 from callhub.flows.effects import Jitter, Sleep, Tell, Ticks, ask
 from callhub.flows.exchange import TIMEOUT
-from callhub.flows.observe import get, locate
+from callhub.flows.observe import get
 from callhub.flows.operations import FindById
+from callhub.flows.reading import locate
 from callhub.model.lifecycle import CallStatus
 from callhub.policy.intake import timeout_fault
 

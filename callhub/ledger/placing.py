@@ -175,6 +175,16 @@ def remember(session: Session, call: Call, at: datetime, kind: str, detail: str)
     session.run(sql.ADD_EVENT, event | {"detail": detail})
 
 
+def add_to_story(session: Session, _identity: Identity, given: ops.Remember) -> None:
+    """Add to the story of a call that flows tell, and keep its plan as it is by now."""
+    record = records.one(session, sql.BY_ID_TO_CHANGE, {"id": given.call_id})
+    if record is None:
+        return
+    remember(session, record.call, given.at, given.kind, given.detail)
+    if given.plan is not None:
+        session.run(sql.SET_PLAN, {"of": given.call_id, "plan": given.plan})
+
+
 def _opted_out(session: Session, identity: Identity, call: Call, at: datetime, shown: str | None) -> None:
     """Put the person on the suppression list: no vendor may dial them again; `shown` is the number kept."""
     if call.to is None:

@@ -72,6 +72,14 @@ def open_calls(session: Session, identity: Identity, wanted: ops.OpenCalls) -> t
     return tuple(record.call for record in records.with_attempts(session, rows))
 
 
+def open_to_suppressed(
+    session: Session, _identity: Identity, _wanted: ops.OpenToSuppressed
+) -> tuple[Call, ...]:
+    """Read the calls that aren't over to people who are on the suppression list."""
+    rows = session.all(sql.OPEN_TO_SUPPRESSED)
+    return tuple(record.call for record in records.with_attempts(session, rows))
+
+
 def _same(identity: Identity, stored: str, given: str | None) -> bool:
     """Compare documents; of an erased one, the hash is left."""
     if stored.startswith(ERASED):

@@ -18,6 +18,7 @@ from callhub.ledger.schema import (
     suppressed,
 )
 from callhub.ledger.session import Statement, adding
+from callhub.model.lifecycle import CallStatus
 
 STATE_COLUMNS = ("status", "call", "body", "trail")
 INTENT_COLUMNS = ("id", "key", "document", "to_number", "person", "created_at", "plan", *STATE_COLUMNS)
@@ -36,13 +37,11 @@ THIS_ATTEMPT = and_(attempts.c.intent == bindparam("of"), attempts.c.ordinal == 
 
 # facts
 
-ADD_FACT = Statement(adding(facts, ("name", "value")))
 SET_FACT = Statement(
     insert(facts)
     .values(name=bindparam("name"), value=bindparam("value"))
     .on_conflict_do_update(index_elements=[facts.c.name], set_={"value": bindparam("value")})
 )
-ALL_FACTS = Statement(select(facts.c.name, facts.c.value))
 
 # reading
 
@@ -61,10 +60,13 @@ _TRIED = select(
 ).order_by(attempts.c.intent, attempts.c.ordinal)
 TRIED = Statement(_TRIED.where(attempts.c.intent == bindparam("of")))
 TRIED_OF_MANY = _TRIED.where(attempts.c.intent.in_(bindparam("ids", expanding=True)))
+_OPEN = intents.c.status.in_([status.value for status in CallStatus if not status.terminal])
 OPEN_OF_PERSON = Statement(
-    select(*RECORD)
-    .where(intents.c.person == bindparam("person"), intents.c.status.not_in(("ended", "cancelled", "failed")))
-    .order_by(intents.c.id)
+    select(*RECORD).where(intents.c.person == bindparam("person"), _OPEN).order_by(intents.c.id)
+)
+_LISTED = or_(suppressed.c.person == intents.c.person, suppressed.c.literal == intents.c.person)
+OPEN_TO_SUPPRESSED = Statement(
+    select(*RECORD).where(_OPEN, select(suppressed.c.person).where(_LISTED).exists()).order_by(intents.c.id)
 )
 
 # placing

@@ -491,7 +491,7 @@ def test_a_call_that_is_being_placed_is_left_alone(side: Side, erzycall: Vendor,
 def test_many_are_recovered_in_batches(
     side: Side, world: World, rows: Rows, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("callhub.flows.reconcile.BATCH", 2)
+    monkeypatch.setattr("callhub.flows.recover.BATCH", 2)
     hub = side.hub(ledger=rows.url, idempotency_window=0, settling=3600)
     numbers = [f"+1415555012{last}" for last in range(5)]
     for number in numbers:

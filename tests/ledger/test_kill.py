@@ -21,7 +21,7 @@ from tests.ledger.worker import MARGIN, Job, alive, hub_of, kill, number_of, pla
 
 if TYPE_CHECKING:
     from callhub import Hub
-    from callhub.flows.reconcile import Recovery
+    from callhub.flows.recover import Recovery
     from callhub.provider.sandbox import Hit
     from tests.core.kit import World
     from tests.ledger.worker import Nursery

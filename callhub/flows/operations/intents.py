@@ -123,3 +123,23 @@ class Observe(LedgerOp[None]):
 
     call: Call
     at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class OpenToSuppressed(LedgerOp["tuple[Call, ...]"]):
+    """Give the calls that aren't over to people who are on the suppression list."""
+
+
+@dataclass(frozen=True, slots=True)
+class Remember(LedgerOp[None]):
+    """Add something to the story of a call, where the ledger has it.
+
+    Attributes:
+        plan: the plan as it stands by now, where that changed.
+    """
+
+    call_id: str
+    at: datetime
+    kind: str
+    detail: str
+    plan: str | None = field(default=None, repr=False)

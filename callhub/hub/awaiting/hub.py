@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Self, TypeVar, Unpack
 
-from callhub.flows import (
-    reconcile,
-)
+from callhub.flows import recover
 from callhub.hub import setup
 from callhub.hub.awaiting.calls import AsyncCalls
 from callhub.hub.awaiting.keeping import AsyncLedgerTools
@@ -17,7 +15,7 @@ from callhub.runtime.runner import AsyncRunner
 from callhub.runtime.transport import AsyncTransport
 
 if TYPE_CHECKING:
-    from callhub.flows.reconcile import Recovery
+    from callhub.flows.recover import Recovery
 
 T = TypeVar("T")
 
@@ -46,7 +44,7 @@ class AsyncHub:
 
     async def recover(self) -> Recovery:
         """Settle what a crash or an unclear answer has left in doubt, and tell what became of each call."""
-        return await self._runner.run(reconcile.recover(self._context))
+        return await self._runner.run(recover.recover(self._context))
 
     def provider(self, name: str) -> AsyncVendorOperations:
         """Give a vendor's own operations, such as those on its assistants; none of them can dial."""

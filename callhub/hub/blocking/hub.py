@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Self, TypeVar, Unpack
 
-from callhub.flows import (
-    reconcile,
-)
+from callhub.flows import recover
 from callhub.hub import setup
 from callhub.hub.blocking.calls import Calls
 from callhub.hub.blocking.keeping import LedgerTools
@@ -17,7 +15,7 @@ from callhub.runtime.runner import Runner
 from callhub.runtime.transport import Transport
 
 if TYPE_CHECKING:
-    from callhub.flows.reconcile import Recovery
+    from callhub.flows.recover import Recovery
 
 T = TypeVar("T")
 
@@ -72,7 +70,7 @@ class Hub:
 
         A call that turns out not to be placed isn't dialled again: repeat it under the same key.
         """
-        return self._runner.run(reconcile.recover(self._context))
+        return self._runner.run(recover.recover(self._context))
 
     def provider(self, name: str) -> VendorOperations:
         """Give a vendor's own operations, such as those on its assistants; none of them can dial."""

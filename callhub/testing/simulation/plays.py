@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from callhub.flows import cancel, place, reconcile, resolve, suppression
+from callhub.flows import cancel, place, recover, resolve, suppression
 from callhub.flows.effects import ask
 from callhub.flows.observe import get
 from callhub.flows.operations import FindByKey, Settle
@@ -61,7 +61,7 @@ def caller_and_rescuer(world: World) -> None:
     """A call that is in doubt; a repetition, a recovery and a person meet over it."""
     world.allow(replies.kinds)
     world.run(caller(world))
-    world.allow(replies.few, *IN_A_RACE, Trouble.SLEEPS, either=True)
+    world.allow(replies.few, *IN_A_RACE, bad=1, either=True)
     world.come_to("doubt")
     world.pause(world.choose(PAUSES))
     others = (recoverer(world), person(world))
@@ -187,7 +187,7 @@ def caller(world: World, name: str = "a caller", key: str = KEY, **found: Any) -
 
 def recoverer(world: World, **found: Any) -> Process:
     """Somebody who settles what was left in doubt."""
-    return world.process("a recovery", reconcile.recover, **found)
+    return world.process("a recovery", recover.recover, **found)
 
 
 def person(world: World, key: str = KEY) -> Process | None:
