@@ -145,11 +145,20 @@ class NoProviderAvailable(CallhubError):
 
     Attributes:
         attempts: what was tried, with the verdict and the reason of each.
+        left_out: why a provider wasn't tried, by its name.
     """
 
-    def __init__(self, message: str, *, attempts: Sequence[Attempt] = (), **facts: Any) -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        attempts: Sequence[Attempt] = (),
+        left_out: Mapping[str, str] | None = None,
+        **facts: Any,
+    ) -> None:
         super().__init__(message, **facts)
         self.attempts: tuple[Attempt, ...] = tuple(attempts)
+        self.left_out: dict[str, str] = dict(left_out or {})
 
 
 class OutcomeUnknown(CallhubError):

@@ -212,7 +212,10 @@ def _left_out(plan: Plan, problems: dict[str, list[Problem]]) -> Plan:
         first, *others = problems.values()
         reject([one for one in first if all(one in found for found in others)])
         words = "; ".join(f"{one.provider}: {one.reason}" for one in out)
-        raise NoProviderAvailable(f"no vendor of the route can carry the call: {words}")
+        raise NoProviderAvailable(
+            f"no vendor of the route can carry the call: {words}",
+            left_out={one.provider: one.reason for one in out},
+        )
     return replace(plan, left_out=out)
 
 

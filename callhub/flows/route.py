@@ -226,6 +226,7 @@ def _last_word(intent: Intent, candidates: list[Candidate]) -> CallhubError:
     return NoProviderAvailable(
         f"no vendor of the route took the call: {_words(intent, candidates)}",
         attempts=intent.past,
+        left_out={one.provider: one.reason for one in intent.plan.left_out},
         call=next(filter(None, (error.call for _, error in reversed(said))), None),
         retry_after=min(filter(None, (error.retry_after for _, error in said)), default=None),
         dialed=intent.dialed,

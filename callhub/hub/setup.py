@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict
 
 from callhub import config
-from callhub.errors import CallhubError, ConfigurationError, InvalidRequest
+from callhub.errors import CallhubError, ConfigurationError, InvalidRequest, UnsupportedFeature
 from callhub.flows.context import Context, Link
 from callhub.flows.operations.keeping import MarkRestored
 from callhub.ledger import backup
@@ -44,6 +44,7 @@ class CallOptions(TypedDict, total=False):
     contact: Contact | str | None
     first_message: str | None
     scheduled_at: datetime | None
+    hold: str | None
     from_number: str | None
     record: bool | None
     provider: str | None
@@ -81,6 +82,7 @@ class HubOptions(TypedDict, total=False):
     ledger: str | None
     route: Failover | Sequence[str] | None
     guards: Guards | Mapping[str, Any] | None
+    windows: Sequence[Any]
     numbers: str
     namespace: str | None
     idempotency_window: float
@@ -99,6 +101,8 @@ def context_of(options: HubOptions) -> Context:
     unknown = sorted(set(options) - set(HubOptions.__annotations__))
     if unknown:
         raise TypeError(f"a hub has no keyword {', '.join(unknown)}")
+    if options.get("windows"):
+        raise UnsupportedFeature("this callhub keeps no calling windows yet: leave windows out")
     numbers = options.get("numbers", "e164")
     if numbers not in RULES:
         raise ConfigurationError(f"numbers must be one of {', '.join(RULES)}")

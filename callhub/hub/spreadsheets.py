@@ -24,16 +24,23 @@ def numbers_of(path: str | Path) -> list[tuple[str, str | None]]:
         InvalidRequest: the file or a line of it can't be read; every such line is named.
     """
     rows = list(rows_of(Path(path)))
-    number_at, reason_at = _columns(rows[0][1] if rows else [])
-    if rows and number_at is not None:
+    if not rows:
+        refuse(path, {"the file": "holds no line"})
+    width = len(rows[0][1])
+    number_at, reason_at = _columns(rows[0][1])
+    if number_at is not None:
         rows = rows[1:]
     found, faults = [], {}
     for line, row in rows:
-        number = readable(_cell(row, number_at or 0))
+        number, reason = readable(_cell(row, number_at or 0)), _cell(row, reason_at)
         if number is None:
             faults[f"line {line}"] = "holds no number with its country code"
+        elif len(row) > width:
+            faults[f"line {line}"] = f"has {len(row)} cells, and the first line {width}"
+        elif number_at is None and readable(reason):
+            faults[f"line {line}"] = "holds two numbers: put one in each line, or head the columns"
         else:
-            found.append((number, _cell(row, reason_at) or None))
+            found.append((number, reason or None))
     refuse(path, faults)
     return found
 

@@ -27,7 +27,7 @@ def find(session: Session, identity: Identity, wanted: ops.FindDoubt) -> ops.Dou
     asked = {"person": row["person"], "provider": row["provider"], "of": wanted.call_id}
     near = {"from": row["claimed_at"] - SPREAD, "until": row["claimed_at"] + SPREAD}
     rivals = [records.order(stored) for (stored,) in session.all(sql.RIVALS, asked | near)]
-    ended = row["finished_at"] if row["finished_at"] is not None else row["lease_until"]
+    ended = max(row["finished_at"] or 0.0, row["lease_until"])  # the lease of one who sends it again counts
     return ops.Doubt(
         ordinal=wanted.ordinal,
         provider=row["provider"],

@@ -35,7 +35,7 @@ from callhub.ledger import (
     suppression,
     trouble,
 )
-from callhub.ledger.engine import begin, open_engine, turns, where
+from callhub.ledger.engine import begin, file_of, open_engine, turns, where
 from callhub.ledger.identity import Identity
 from callhub.ledger.session import Session
 
@@ -212,6 +212,16 @@ class Ledger:
                 self._opened = opened
                 self._tell_unsettled(self._opened)
             return self._opened
+
+    def look_in(self) -> None:
+        """Open a ledger that is there already, so that it tells of calls in doubt.
+
+        What is wrong with it is told by the first operation, which needs it.
+        """
+        file = file_of(self.url)
+        if file.exists() if file is not None else not self.url.startswith("sqlite"):
+            with suppress(Exception):
+                self.open()
 
     def close(self) -> None:
         """Let go of the database."""

@@ -22,6 +22,7 @@ class CallRequest(msgspec.Struct, frozen=True, kw_only=True):
     contact: Contact | str | None = None
     first_message: str | None = None
     scheduled_at: datetime | None = None
+    hold: str | None = None
     from_number: str | None = None
     record: bool | None = None
     provider: str | None = None

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from callhub.errors import UnsupportedFeature
 from callhub.model.contact import Contact
 from callhub.model.route import Failover
 from callhub.policy import numbers
@@ -82,6 +83,7 @@ def problems(request: CallRequest, now: datetime, rule: str) -> list[Problem]:
             "on_unknown",
             None if request.on_unknown in ON_UNKNOWN else f"must be one of {', '.join(ON_UNKNOWN)}",
         ),
+        _hold_problem(request.hold),
         *_variable_problems(request.variables),
     ]
     return [problem for problem in found if problem]
@@ -139,6 +141,15 @@ def _route_fault(request: CallRequest) -> str | None:
     if request.provider is not None:
         return "and provider exclude each other: name one vendor, or give a route"
     return None if isinstance(request.route, Failover) else "must be a callhub.Failover"
+
+
+def _hold_problem(hold: object) -> Problem | None:
+    if hold in (None, "provider"):
+        return None
+    if hold == "hub":
+        instead = "can't be 'hub' yet: leave it out, and the vendor holds a scheduled call"
+        return Problem("hold", instead, UnsupportedFeature)
+    return Problem("hold", "must be 'provider', or left out")
 
 
 def _text_fault(text: object) -> str | None:

@@ -24,6 +24,8 @@ from callhub import (
     UnknownProvider,
     UnsupportedFeature,
 )
+from callhub.flows.operations import Entry, Suppress
+from callhub.ledger.store import Ledger
 from callhub.policy import cooling
 from callhub.provider.http import Response, to_json
 from callhub.provider.sandbox import Answer, Mishap
@@ -409,15 +411,44 @@ def test_why_it_was_left_alone_is_told(side: Side, world: World, rows: Rows) -> 
     assert (out.provider, out.chosen, out.rule) == ("erzycall", False, "cooling")
 
 
+def test_a_vendor_that_was_left_alone_last_is_told_too(side: Side, world: World, rows: Rows) -> None:
+    hub = side.hub(route=Failover("aicaller", "erzycall"), ledger=rows.url)
+    world.erzycall.relay.rigged = unwell
+    in_doubt(hub, world, cooling.PATIENCE, route=ROUTE)
+    world.aicaller.rig(Response(401, {}, b"{}"))
+    with pytest.raises(AuthenticationFailed) as caught:
+        hub.calls.create(**wanted())
+    why = hub.calls.explain(call_of(caught.value).id)
+    assert [(one.provider, one.chosen) for one in why.considered] == [("aicaller", True), ("erzycall", False)]
+    assert "left alone: erzycall keeps failing" in str(why)
+
+
+def test_a_guard_that_ends_a_route_is_told(side: Side, world: World, rows: Rows) -> None:
+    def refuses_once_the_person_asks_to_be_left_alone(hit: Hit) -> Answer | None:
+        if hit.method != "POST":
+            return None
+        Ledger(rows.url).perform(Suppress((Entry(NUMBER, None, "by hand", world.clock.now()),)))
+        return Answer(UNAUTHORIZED)
+
+    hub = side.hub(route=ROUTE, ledger=rows.url)
+    world.erzycall.relay.rigged = refuses_once_the_person_asks_to_be_left_alone
+    with pytest.raises(Suppressed) as caught:
+        hub.calls.create(**wanted())
+    assert [one.verdict for one in call_of(caught.value).attempts] == ["refused"]
+    why = str(hub.calls.explain(call_of(caught.value).id))
+    assert "held back: the number is on the suppression list" in why
+    assert world.aicaller.relay.seen == []
+
+
 def unwell(_: Hit) -> Answer:
     return Answer(Response(503))
 
 
-def in_doubt(hub: Any, world: World, times: int) -> None:
+def in_doubt(hub: Any, world: World, times: int, **changes: Any) -> None:
     """Place calls that end in doubt at ErzyCall: *maybe* counts as a failure, and goes nowhere else."""
     for number in range(times):
         with pytest.raises(OutcomeUnknown):
-            hub.calls.create(**wanted(idempotency_key=f"d{number}"))
+            hub.calls.create(**wanted(idempotency_key=f"d{number}", **changes))
     assert world.aicaller.relay.seen == []
 
 

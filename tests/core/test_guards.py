@@ -246,6 +246,23 @@ def test_a_line_that_can_not_be_read_fails_the_whole_file(hub: Any, vendor: Vend
     assert hub.calls.create(**wish(vendor, to=OTHER)).provider == vendor.name
 
 
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        (f"number\n{NUMBER},oops,extra\n", "line 2 has 3 cells, and the first line 1"),
+        (f"{NUMBER},{OTHER}\n", "line 1 holds two numbers"),
+        ("", "the file holds no line"),
+        ("\n\n", "the file holds no line"),
+    ],
+)
+def test_no_number_of_a_file_is_passed_over(hub: Any, tmp_path: Path, text: str, fault: str) -> None:
+    file = tmp_path / "stop.csv"
+    file.write_text(text)
+    with pytest.raises(InvalidRequest, match=fault):
+        hub.suppression.load(file)
+    assert list(hub.suppression.list()) == []
+
+
 @pytest.mark.parametrize("content", [None, b"\xff\xfe\x00", b'"open\n'])
 def test_a_file_that_can_not_be_read_at_all(hub: Any, tmp_path: Path, content: bytes | None) -> None:
     file = tmp_path / "stop.csv"

@@ -301,6 +301,7 @@ def test_the_document_knows_every_field() -> None:
     """A new field of a request has to be decided about: is it said to the person, or not?"""
     unsaid = {
         "provider",
+        "hold",
         "route",
         "idempotency_key",
         "metadata",

@@ -14,6 +14,7 @@ import pytest
 import callhub
 from callhub import AsyncHub, CallRequest, Hub
 from callhub.hub import awaiting, blocking, setup
+from callhub.testing import lab
 
 ROOT = Path(__file__).parents[2]
 PARTS = [
@@ -149,9 +150,48 @@ def test_the_names_of_the_contract() -> None:
         *("OutcomeUnknown", "LedgerError", "SignatureError"),
     )
     others = ("Hub", "AsyncHub", "Call", "CallRequest", "CallStatus", "CallOutcome", "Contact", "Script")
-    assert {*errors, *others} <= set(callhub.__all__)
+    assert {*errors, *others, "Failover", "Guards", "Attempt"} <= set(callhub.__all__)
     for name in errors:
         assert issubclass(getattr(callhub, name), callhub.CallhubError)
+
+
+HUB = "providers scripts ledger route windows numbers http_client"
+CREATE = """
+    to script variables contact first_message scheduled_at hold from_number record provider route
+    idempotency_key metadata timeout allow_default_script on_unknown extras
+"""
+METHODS = {
+    "calls": "create get list history wait cancel reconcile resolve explain",
+    "contacts": "create get list search update delete copy",
+    "scripts": "list get",
+    "suppression": "add remove get list load",
+    "webhooks": "register list update delete",
+}
+
+
+def test_the_keywords_and_methods_of_the_contract() -> None:
+    assert set(HUB.split()) <= set(setup.HubOptions.__annotations__)
+    assert set(CREATE.split()) <= set(setup.CallOptions.__annotations__)
+    with callhub.Hub(providers={}, ledger="sqlite://", windows=(), numbers="e164", http_client=None) as hub:
+        missing = {
+            part: [each for each in names.split() if not callable(getattr(getattr(hub, part), each, None))]
+            for part, names in METHODS.items()
+        }
+        assert missing == {part: [] for part in METHODS}
+        assert callable(hub.recover)
+
+
+def test_what_the_contract_names_and_this_version_lacks_is_refused() -> None:
+    with pytest.raises(callhub.UnsupportedFeature, match="windows"):
+        callhub.Hub(providers={}, ledger="sqlite://", windows=("09:00-20:00",))
+    with lab("erzycall") as it:
+        wanted: dict[str, Any] = {"to": "+14155550100", "script": "greeting"}
+        with pytest.raises(callhub.UnsupportedFeature, match="hold can't be 'hub' yet"):
+            it.hub.calls.create(**wanted, hold="hub")
+        with pytest.raises(callhub.InvalidRequest, match="hold must be 'provider'"):
+            it.hub.calls.create(**wanted, hold="nobody")
+        for hold in (None, "provider"):
+            assert it.hub.calls.create(**wanted, hold=hold).status == "queued"
 
 
 @pytest.mark.parametrize(

@@ -510,7 +510,7 @@ def test_starting_a_hub_tells_of_what_is_unsettled(
     with caplog.at_level(logging.WARNING, logger="callhub"):
         caplog.clear()
         later = side.hub(ledger=rows.url)
-        next(later.calls.history())
+        getattr(later, "__enter__" if side.name == "sync" else "__aenter__")()
         (record,) = [each for each in caplog.records if "in doubt" in each.getMessage()]
         assert "1; hub.recover() or `callhub recover`" in record.getMessage()
         assert secrets_in(caplog.text) == []
@@ -518,6 +518,17 @@ def test_starting_a_hub_tells_of_what_is_unsettled(
         caplog.clear()
         assert next(side.hub(ledger=rows.url).calls.history()).status is not CallStatus.IN_DOUBT
         assert caplog.records == []
+
+
+def test_starting_a_hub_makes_no_ledger_and_minds_none_that_is_broken(side: Side, rows: Rows) -> None:
+    enter = "__enter__" if side.name == "sync" else "__aenter__"
+    getattr(side.hub(ledger=rows.url), enter)()
+    assert not rows.file.exists()
+    rows.file.write_text("no ledger")
+    broken = side.hub(ledger=rows.url)
+    getattr(broken, enter)()
+    with pytest.raises(LedgerError, match="not a database"):
+        next(broken.calls.history())
 
 
 # Several attempts in doubt, or one behind others

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Any, Self, TypeVar, Unpack
 
 from callhub.flows import recover
@@ -61,6 +62,7 @@ class AsyncHub:
         self._ledger.close()
 
     async def __aenter__(self) -> Self:
+        await asyncio.to_thread(self._ledger.look_in)
         return self
 
     async def __aexit__(self, *_: object) -> None:

@@ -39,9 +39,10 @@ class Calls(Part):
             to: number to dial, in E.164 form; default: the contact's phone.
             script: a name from the configuration, or ``"<provider>:<vendor id>"``.
             variables: values for the script, by neutral names; text and numbers.
-            contact: a `Contact`, or the id of one in a vendor's book.
+            contact: a `Contact`, or the id of one in callhub's book or a vendor's.
             first_message: the opening line, which wins over the script's own.
             scheduled_at: aware datetime in the future; None dials at once.
+            hold: who holds a scheduled call: ``"provider"``, which is also what None means.
             from_number: caller number; default: the provider's setting.
             record: True or False asks for it; None leaves it to the vendor.
             provider: through whom; default: the route.

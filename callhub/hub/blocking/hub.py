@@ -33,6 +33,7 @@ class Hub:
             ``CALLHUB_LEDGER``, else a file in the user's data directory.
         route: through whom a call goes that says nothing of it, such as ``Failover("a", "b")``.
         guards: how often a person may be dialled, and your own consent check; see `Guards`.
+        windows: calling windows; this version has none, so leave it empty.
         namespace: what the vendors' keys are derived from; default: the ledger's own id. Set it where
             a ledger may be replaced by another one.
         idempotency_window: seconds for which a vendor is trusted to know an idempotency key again.
@@ -87,6 +88,7 @@ class Hub:
         self._ledger.close()
 
     def __enter__(self) -> Self:
+        self._ledger.look_in()
         return self
 
     def __exit__(self, *_: object) -> None:
