@@ -35,23 +35,42 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
+# Those faults that would ring a person twice, drop what was asked for or give a secret away: at each vendor
+
+
+def retried(flow: Flow[Call]) -> Flow[Call]:
+    request = next(flow)
+    try:
+        answer = yield request
+    except CallhubError:
+        answer = yield request
+    return finish(flow, answer)
+
+
 class RetriesInside(ErzyCall):
     def create_call(self, order: Order) -> Flow[Call]:
-        flow = super().create_call(order)
-        request = next(flow)
-        try:
-            answer = yield request
-        except CallhubError:
-            answer = yield request
-        return finish(flow, answer)
+        return retried(super().create_call(order))
+
+
+class RetriesInsideAICaller(AICaller):
+    def create_call(self, order: Order) -> Flow[Call]:
+        return retried(super().create_call(order))
+
+
+def doubled(flow: Flow[Call]) -> Flow[Call]:
+    request = next(flow)
+    yield request
+    return finish(flow, (yield request))
 
 
 class DialsTwice(AICaller):
     def create_call(self, order: Order) -> Flow[Call]:
-        flow = super().create_call(order)
-        request = next(flow)
-        yield request
-        return finish(flow, (yield request))
+        return doubled(super().create_call(order))
+
+
+class DialsTwiceAtErzyCall(ErzyCall):
+    def create_call(self, order: Order) -> Flow[Call]:
+        return doubled(super().create_call(order))
 
 
 class DialsAgainWhenUnreadable(AICaller):
@@ -108,6 +127,11 @@ class KeyInTheRepr(ErzyCall):
         return f"<ErzyCall {self.settings.api_key.get_secret_value()}>"
 
 
+class KeyInTheReprOfAICaller(AICaller):
+    def __repr__(self) -> str:
+        return f"<AICaller {self.settings.api_key.get_secret_value()}>"
+
+
 class KeyInTheRequest(AICaller):
     def create_call(self, order: Order) -> Flow[Call]:
         flow = super().create_call(order)
@@ -117,6 +141,10 @@ class KeyInTheRequest(AICaller):
 
 class ServerErrorsAreRefusals(AICaller):
     refusals = {**aicaller_tables.REFUSALS, (500, None): Conflict}
+
+
+class ServerErrorsAreRefusalsOfErzyCall(ErzyCall):
+    refusals = {**tables.REFUSALS, (500, None): Conflict}
 
 
 class ConflictsAreRefusals(ErzyCall):
@@ -136,6 +164,13 @@ class ErrorsRaise(ErzyCall):
 
 
 class UnknownStatusRaises(ErzyCall):
+    def get_call(self, call_id: str) -> Flow[Call]:
+        call = yield from super().get_call(call_id)
+        assert call.provider_status in self.statuses
+        return call
+
+
+class UnknownStatusRaisesAtAICaller(AICaller):
     def get_call(self, call_id: str) -> Flow[Call]:
         call = yield from super().get_call(call_id)
         assert call.provider_status in self.statuses
@@ -353,6 +388,11 @@ def finish(flow: Flow[T], answer: Response) -> T:
 
 CAUGHT_BY: Mapping[type[ErzyCall | AICaller], str] = {
     RetriesInside: "test_create_never_repeats_the_dialling_request",
+    RetriesInsideAICaller: "test_create_never_repeats_the_dialling_request",
+    DialsTwiceAtErzyCall: "test_create_dials_with_exactly_one_request",
+    KeyInTheReprOfAICaller: "test_the_key_is_in_the_authorization_alone",
+    ServerErrorsAreRefusalsOfErzyCall: "test_the_table_lists_only_what_can_prove_a_no",
+    UnknownStatusRaisesAtAICaller: "test_an_unknown_word_is_no_error",
     DialsTwice: "test_create_dials_with_exactly_one_request",
     DialsAgainWhenUnreadable: "test_create_never_repeats_after_an_unreadable_answer",
     ReadingDials: "test_nothing_else_dials",

@@ -8,7 +8,13 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 PAGES = [
     page
-    for pattern in ("README.md", "docs/*.md", "docs/providers/*.md", "providers/*/README.md")
+    for pattern in (
+        "README.md",
+        "docs/*.md",
+        "docs/providers/*.md",
+        "providers/*/README.md",
+        "cassettes/README.md",
+    )
     for page in sorted(ROOT.glob(pattern))
 ]
 _FENCE = re.compile(r"^( *)```(\S*)\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)

@@ -78,7 +78,7 @@ def call(
         var: a value for the script; give it as often as needed.
         name: name of the person.
         email: email of the person.
-        contact: id of a contact in a vendor's book, instead of a name.
+        contact: id of a contact in callhub's book or a vendor's, instead of a name.
         first_message: opening line, which wins over the script's own.
         at: when to call (ISO 8601 with an offset); without it, now.
         from_number: caller number; else the provider's setting.
