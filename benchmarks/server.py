@@ -26,10 +26,11 @@ ACCEPTED = {
 
 
 class _Instant(asyncio.Protocol):
-    """Answers each request with the same bytes; GET /connections tells how many were open at once."""
+    """Answers with the same bytes but for the id; GET /connections tells how many were open at once."""
 
     open = 0
     most = 0
+    answered = 0
 
     def __init__(self, answer: bytes, delay: float) -> None:
         self._answer = answer
@@ -52,8 +53,11 @@ class _Instant(asyncio.Protocol):
             self._reply(request)
 
     def _reply(self, request: bytes) -> None:
+        kind = type(self)
+        kind.answered += 1
         counted = request.startswith(b"GET /connections")
-        answer = _http(200, {"most": self.most}) if counted else self._answer
+        answer = self._answer.replace(b"call_abc123", b"call_%06d" % (kind.answered % 1_000_000))
+        answer = _http(200, {"most": self.most}) if counted else answer
         asyncio.get_running_loop().call_later(self._delay, self._write, answer)
 
     def _write(self, answer: bytes) -> None:

@@ -28,7 +28,7 @@ from callhub.flows.operations import Ailing, Claim, Claimed, Denial, FindById, S
 from callhub.flows.suppression import leave_alone
 from callhub.model.call import Attempt, Call, as_of, merged
 from callhub.model.lifecycle import CallOutcome, CallStatus
-from callhub.policy import verdict
+from callhub.policy import lookup, verdict
 from callhub.policy.verdict import PROVEN_NO, Verdict
 from callhub.provider.capability import Feature
 from callhub.provider.http import Request, Response
@@ -122,10 +122,10 @@ def make(intent: Intent, link: Link, order: Order) -> Steps[Call | CallhubError 
         keyed = intent.keyed(order)
         flow = link.provider.create_call(keyed)
         request = yield from up_to_dial(link, flow, intent.deadline)
-        ticks = yield from ask(Ticks())
-        remaining = time_left(link, intent.deadline - ticks)
         call = replace(intent.call, provider=link.provider.name, attempts=intent.past)
         yield from consent(intent.context, call)
+        ticks = yield from ask(Ticks())
+        remaining = time_left(link, intent.deadline - ticks)
     except LedgerError:
         raise
     except CallhubError as error:
@@ -170,7 +170,7 @@ def up_to_dial(link: Link, flow: Flow[Call], deadline: float) -> Steps[Request]:
 
 
 def judge(
-    link: Link, flow: Flow[Call], answer: Response | Fault, deadline: float
+    link: Link, flow: Flow[Call], to: str, answer: Response | Fault, deadline: float
 ) -> Steps[Call | CallhubError]:
     """Tell what an answer to a request that dials proves: what can't be read proves nothing."""
     provider = link.provider
@@ -184,8 +184,9 @@ def judge(
     except Exception as bug:  # noqa: BLE001 - a plugin's, or a later request's
         said = f"{provider.title} has the request, and what came of it can't be read"
         return OutcomeUnknown(f"{said} ({type(bug).__name__})", provider=provider.name)
-    if isinstance(step, Done) and isinstance(step.value, Call) and step.value.provider_call_id:
-        return step.value
+    call = step.value if isinstance(step, Done) else None
+    if isinstance(call, Call) and call.provider_call_id and lookup.may_be_to(to, call):
+        return call
     return verdict.nonsense(provider, dialled=True)
 
 
@@ -198,13 +199,14 @@ def account_of(link: Link) -> str:
 def time_to_dial(until: float, started_at: datetime, lease: float, deadline: float) -> Steps[float | None]:
     """Give the seconds left for a dial; None where this process slept through its lease, by either clock.
 
-    Others may have taken over then. So this is the last thing asked for before the request leaves.
+    Others may have taken over then. None, too, where nobody would wait for the answer any more. So this is
+    the last thing asked for before the request leaves.
     """
     ticks = yield from ask(Ticks())
     now = yield from ask(Now())
-    if ticks >= until or (now - started_at).total_seconds() >= lease:
+    if ticks >= min(until, deadline) or (now - started_at).total_seconds() >= lease:
         return None
-    return max(0.001, deadline - ticks)
+    return deadline - ticks
 
 
 def after(call: Call, news: Call | None) -> Call:
@@ -248,12 +250,12 @@ def _dial(trial: Trial, flow: Flow[Call], request: Request) -> Steps[Call | Call
     """Send the request that may ring a phone, once, and write down how it ended."""
     left = yield from time_to_dial(trial.until, trial.started_at, trial.lease, trial.intent.deadline)
     if left is None:
-        said = "the claim's lease ran out before the request was sent; nothing was sent"
+        said = "the time was used up before the request was sent; nothing was sent"
         return (yield from _no_or_maybe(trial, Unreachable(said, provider=trial.link.provider.name)))
     again = trial.link.provider.supports(Feature.IDEMPOTENT_CREATE)
     try:
         answer = yield from send(trial.link, request, left * FIRST_SHARE if again else left)
-        settled = yield from judge(trial.link, flow, answer, trial.intent.deadline)
+        settled = yield from judge(trial.link, flow, trial.order.to, answer, trial.intent.deadline)
     except GeneratorExit:
         raise
     except Exception as bug:  # noqa: BLE001 - whatever fails from here on, the vendor may have the call
@@ -264,7 +266,17 @@ def _dial(trial: Trial, flow: Flow[Call], request: Request) -> Steps[Call | Call
         raise
     if isinstance(settled, CallhubError):
         return (yield from _no_or_maybe(trial, settled))
-    return (yield from _settle(trial, Verdict.ACCEPTED, None, settled))
+    return (yield from _accepted(trial, settled))
+
+
+def _accepted(trial: Trial, news: Call) -> Steps[Call | CallhubError]:
+    """Write an acceptance down; one that names a call which is another attempt's proves nothing."""
+    ordinal = trial.intent.ordinal
+    call = yield from _settle(trial, Verdict.ACCEPTED, None, news)
+    if call.attempts[ordinal - 1].verdict is not None:
+        return call
+    said = f"{trial.link.provider.title} answered with the id of another call"
+    return (yield from _no_or_maybe(trial, OutcomeUnknown(said, provider=trial.link.provider.name)))
 
 
 def _no_or_maybe(trial: Trial, error: CallhubError) -> Steps[Call | CallhubError]:

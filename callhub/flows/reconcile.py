@@ -65,6 +65,7 @@ if TYPE_CHECKING:
     from callhub.provider.order import Order
 
 PAGE = 100
+AT_WORK = 600.0  # seconds for which a vendor may still carry out what its caller has given up
 
 
 @dataclass(slots=True)
@@ -207,7 +208,7 @@ def _once_more(case: _Case) -> Steps[CallhubError | Denial | None]:
 def _answered(case: _Case, flow: Flow[Call], request: Request, left: float) -> Steps[CallhubError | None]:
     try:
         answer = yield from send(case.link, request, left)
-        settled = yield from judge(case.link, flow, answer, case.deadline)
+        settled = yield from judge(case.link, flow, case.order.to, answer, case.deadline)
     except GeneratorExit:
         raise
     except Exception as bug:  # noqa: BLE001 - whatever fails from here on, the vendor may have the call
@@ -293,24 +294,23 @@ def _judged(case: _Case, listed: list[Call]) -> Steps[lookup.Finding]:
     provider, doubt = case.link.provider, case.doubt
     listed = lookup.worth_a_look(case.order.to, listed, provider.reference)
     ids = tuple(call.provider_call_id for call in listed if call.provider_call_id)
-    taken = (yield from ask(Bound(provider.name, ids, case.call.id))) if ids else frozenset()
+    taken = (yield from ask(Bound(provider.name, ids, case.call.id, doubt.ordinal))) if ids else frozenset()
     free = [call for call in listed if call.provider_call_id not in taken]
     now = yield from ask(Now())
     skew = (retry.date(case.link.date) or now) - now
     sent = (doubt.started_at, max(doubt.until, doubt.last_dial))
     sought = lookup.Sought.of(provider.name, case.order, sent, skew, doubt.rivals)
     found = lookup.find(sought, free, provider.reference)
-    window = timedelta(seconds=case.context.idempotency_window)
-    late = dataclasses.replace(sought, until=sought.until + window)
-    if found == lookup.Finding() != lookup.find(late, free, provider.reference):
-        return lookup.Finding(unclear="a call that fits came to be later than was to be expected")
+    ever = dataclasses.replace(sought, since=lookup.EVER[0], until=lookup.EVER[1])
+    if found == lookup.Finding() != lookup.find(ever, free, provider.reference):
+        return lookup.Finding(unclear="a call that fits but for its time may be the one: clocks can be wrong")
     return found
 
 
 def _absent(case: _Case) -> Steps[str]:
     """Take a complete look-up that found nothing for a no, once nothing can be under way any more."""
     now = yield from ask(Now())
-    window = timedelta(seconds=case.context.idempotency_window)
+    window = timedelta(seconds=max(case.context.idempotency_window, AT_WORK))
     if now - max(case.doubt.until, case.doubt.last_dial) < window or case.doubt.age < window.total_seconds():
         return "a look-up found nothing yet; it counts once the vendor can't be at work on it any more"
     yield from _end(case, Verdict.REFUSED, "a complete look-up shows that the vendor doesn't have it", None)
@@ -324,7 +324,9 @@ def _end(case: _Case, ended: Verdict, reason: str, news: Call | None) -> Steps[N
     now = yield from ask(Now())
     ordinal = case.doubt.ordinal
     call = settled(case.call, ordinal, (ended, reason), now, news)
-    yield from ask(Settle(call, ordinal, ended, reason, now, proof=True, said=("settled", reason)))
+    own = news.provider_call_id if news is not None else None
+    told = ("settled", reason)
+    yield from ask(Settle(call, ordinal, ended, reason, now, proof=True, said=told, vendor_id=own))
     yield from leave_alone(case.context, call)
 
 

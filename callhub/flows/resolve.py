@@ -40,7 +40,10 @@ def _resolved(context: Context, record: Record, placed: str | None, by: str) -> 
     said = f"{by} said that it was " + (f"placed as {placed}" if placed else "not placed")
     ended = Verdict.REFUSED if news is None else Verdict.ACCEPTED
     call = settled(record.call, ordinal, (ended, said), now, news)
-    if not (yield from ask(Settle(call, ordinal, ended, said, now, proof=True, said=("resolved", said)))):
+    own = news.provider_call_id if news is not None else None
+    told = ("resolved", said)
+    settle = Settle(call, ordinal, ended, said, now, proof=True, said=told, vendor_id=own)
+    if not (yield from ask(settle)):
         raise InvalidState("the call was settled meanwhile", dialed="maybe", call=call)
     return call
 

@@ -29,10 +29,11 @@ def suppression(session: Session, identity: Identity, number: str) -> None:
 
 
 def pace(session: Session, person: str, rules: Guards, now: float, own: tuple[str, int]) -> None:
-    """Deny what a cap or the gap forbids; `own` is the attempt whose present dial isn't counted yet."""
+    """Deny what a cap or the gap forbids at the time of ringing; `own` is the attempt that asks."""
     if not rules.longest:
         return
-    asked = {"person": person, "since": now - rules.longest, "limit": rules.most}
+    asked = {"person": person, "since": now - rules.longest, "until": now + rules.longest, "about": now}
+    asked["limit"] = rules.most
     rows = session.all(sql.DIALS, asked | {"of": own[0], "at": own[1]})
     dials = [at for at, times in rows for _ in range(times)]
     for rule, wait in (

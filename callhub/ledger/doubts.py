@@ -44,9 +44,10 @@ def find(session: Session, identity: Identity, wanted: ops.FindDoubt) -> ops.Dou
 
 
 def bound(session: Session, _identity: Identity, wanted: ops.Bound) -> frozenset[str]:
-    """Tell which ids of a vendor's belong to another intent."""
+    """Tell which ids of a vendor's belong to another attempt."""
     ids = {records.bound_id(vendor_id): vendor_id for vendor_id in wanted.vendor_ids}
-    asked = {"provider": wanted.provider, "vendor_ids": list(ids), "of": wanted.call_id}
+    asked: dict[str, Any] = {"of": wanted.call_id, "at": wanted.ordinal}
+    asked |= {"provider": wanted.provider, "vendor_ids": list(ids)}
     return frozenset(ids[row[0]] for row in session.select(sql.BOUND_ELSEWHERE, asked))
 
 
@@ -68,9 +69,11 @@ def retake(session: Session, identity: Identity, wanted: ops.Retake) -> Request 
         return ops.Denial(ops.Rule.TAKEN)
     found = records.one(session, sql.BY_ID, {"id": wanted.call_id})
     at = wanted.at.timestamp()
-    checks.suppression(session, identity, (found and found.call.to) or "")
-    checks.pace(session, row["person"], wanted.guards, at, ("", 0))
-    session.run(sql.RETAKE, place | {"dialled_at": at, "lease": wanted.lease})
+    order = records.order(row["vendor_order"])
+    checks.suppression(session, identity, (order and order.to) or (found and found.call.to) or "")
+    rings_at = records.rings_at(wanted.at, order)
+    checks.pace(session, row["person"], wanted.guards, rings_at, ("", 0))
+    session.run(sql.RETAKE, place | {"dialled_at": at, "rings_at": rings_at, "lease": wanted.lease})
     if found is not None:
         remember(session, found.call, wanted.at, "sent again", "the stored request, under the same key")
     return records.request(row)

@@ -29,10 +29,11 @@ def claim(session: Session, identity: Identity, claim: ops.Claim) -> ops.Claimed
     session.lock(person)
     _insert(session, identity, claim, person)
     if claim.ordinal > 1:
-        _continue(session, claim)
+        _continue(session, identity, claim)
     number = call.to or ""
     checks.suppression(session, identity, number)
-    checks.pace(session, person, claim.guards, claim.started_at.timestamp(), (call.id, claim.ordinal))
+    rings_at = records.rings_at(claim.started_at, claim.order)
+    checks.pace(session, person, claim.guards, rings_at, (call.id, claim.ordinal))
     if identity.restored and restored.holds(session, claim):
         return ops.Denial(ops.Rule.RESTORED)
     if not claim.cooling:
@@ -68,19 +69,22 @@ def _insert(session: Session, identity: Identity, claim: ops.Claim, person: str)
         "vendor_order": records.text(claim.order),
         "started_at": at,
         "dialled_at": at,
+        "rings_at": records.rings_at(claim.started_at, claim.order),
         "lease": claim.lease,
     }
     if session.first(sql.ADD_ATTEMPT, attempt) is None:
         raise checks.Denied(ops.Denial(ops.Rule.TAKEN))
 
 
-def _continue(session: Session, claim: ops.Claim) -> None:
+def _continue(session: Session, identity: Identity, claim: ops.Claim) -> None:
     """Go on with an intent, all of whose attempts are a proven no, unless the caller takes the risk."""
     place = {"of": claim.call.id, "at": claim.ordinal}
     in_the_way = sql.EARLIER_UNDER_WAY if claim.risky else sql.EARLIER_THAT_MAY_HAVE_RUNG
     if session.first(in_the_way, place) is not None:
         raise checks.Denied(ops.Denial(ops.Rule.TAKEN))
+    person = {"to_number": claim.call.to, "person": identity.person(claim.call.to or "")}
     session.run(sql.SET_STATE, {"of": claim.call.id} | records.state(claim.call))
+    session.run(sql.SET_PERSON, {"of": claim.call.id} | person)  # a contact's number may be another by now
     session.run(sql.SET_PLAN, {"of": claim.call.id, "plan": claim.plan})
 
 
@@ -99,11 +103,13 @@ def settle(session: Session, identity: Identity, end: ops.Settle) -> bool:
     asked["finished_at"] = end.finished_at.timestamp()
     ended = session.first(sql.END_ATTEMPT, asked | {"proof": int(proof), "accepted": int(accepted)})
     if ended is None:
+        if end.opted_out or call.outcome is CallOutcome.OPTED_OUT:
+            _opted_out(session, identity, call, end.finished_at, call.to)
         return False
     kept = erasing.as_kept(session, call) if ended[1] is None else call
     if end.said is not None:
         remember(session, call, end.finished_at, *end.said)
-    if not accepted or session.first(sql.LATER, place) is None:
+    if session.first(sql.LATER, place) is None:
         session.run(sql.SET_STATE, {"of": call.id} | records.state(kept))
     _draw_conclusions(session, identity, end, kept.to)
     return True
@@ -114,8 +120,9 @@ def _draw_conclusions(session: Session, identity: Identity, end: ops.Settle, sho
     call, at = end.call, end.finished_at
     if end.renews:
         session.run(sql.RENEW_KEY, {"of": call.id})
-    if call.provider_call_id is not None:
-        _bind(session, end, call.provider_call_id)
+    vendor_id = end.vendor_id or call.provider_call_id
+    if end.verdict is Verdict.ACCEPTED and vendor_id is not None:
+        _bind(session, end, vendor_id)
     if end.opted_out or call.outcome is CallOutcome.OPTED_OUT:
         _opted_out(session, identity, call, at, shown)
     if end.ailing is not None:
@@ -123,12 +130,14 @@ def _draw_conclusions(session: Session, identity: Identity, end: ops.Settle, sho
 
 
 def _bind(session: Session, end: ops.Settle, vendor_id: str) -> None:
-    """Bind a vendor's call to the intent; one that is another's already is no proof for this one."""
-    bound = {"provider": end.call.provider, "provider_call_id": records.bound_id(vendor_id)}
-    if session.run(sql.BIND_CALL, bound | {"intent": end.call.id, "ordinal": end.ordinal}) or not end.proof:
+    """Bind a vendor's call to the attempt; one that is another's already is no proof for this one."""
+    provider = end.call.attempts[end.ordinal - 1].provider
+    bound = {"provider": provider, "provider_call_id": records.bound_id(vendor_id)}
+    if session.run(sql.BIND_CALL, bound | {"intent": end.call.id, "ordinal": end.ordinal}):
         return
-    asked = {"of": end.call.id, "provider": end.call.provider, "vendor_id": bound["provider_call_id"]}
-    if session.first(sql.BOUND_TO, asked) is None:
+    asked = {"of": end.call.id, "provider": provider, "vendor_id": bound["provider_call_id"]}
+    found = session.first(sql.BOUND_TO, asked)
+    if found is None or found[0] != end.ordinal:
         raise checks.Denied(False)  # noqa: FBT003 - the answer to a Settle
 
 

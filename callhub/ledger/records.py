@@ -101,7 +101,16 @@ def request(row: Mapping[str, Any]) -> Request:
 
 def order(stored: str | None) -> Order | None:
     """Read a stored order; None where an older callhub stored none, or it was erased."""
-    return None if stored is None else _order(stored)
+    try:
+        return None if stored is None else _order(stored)
+    except ValueError:  # written by a callhub that let more through: nobody can repeat it
+        return None
+
+
+def rings_at(asked: datetime, made: Order | None) -> float:
+    """Give when a phone is to ring: now, or at the time that the vendor is given."""
+    later = made.scheduled_at if made is not None else None
+    return max(asked.timestamp(), later.timestamp() if later is not None else 0.0)
 
 
 def moment(seconds: float) -> datetime:

@@ -74,13 +74,14 @@ attempts = Table(
     Column("started_at", Float, nullable=False),
     Column("claimed_at", Float, nullable=False, server_default="0"),
     Column("dialled_at", Float, nullable=False, server_default="0"),
+    Column("rings_at", Float, nullable=False, server_default="0"),
     Column("dials", Integer, nullable=False, server_default="1"),
     Column("assumed", Integer, nullable=False, server_default="0"),
     Column("lease_until", Float, nullable=False),
     Column("finished_at", Float),
     Column("verdict", String(12)),
     Column("reason", Text),
-    Index("ix_attempts_person", "person", "dialled_at"),
+    Index("ix_attempts_person", "person", "rings_at"),
 )
 
 calls = Table(

@@ -24,7 +24,7 @@ STATE_COLUMNS = ("status", "call", "body", "trail")
 INTENT_COLUMNS = ("id", "key", "document", "to_number", "person", "created_at", "plan", *STATE_COLUMNS)
 ATTEMPT_COLUMNS = (
     *("intent", "ordinal", "person", "provider", "account", "method", "path", "headers", "body"),
-    *("vendor_order", "started_at", "dialled_at"),
+    *("vendor_order", "started_at", "dialled_at", "rings_at"),
 )
 RECORD = [
     intents.c[name] for name in ("id", "document", "generation", "call", "plan", "body", "trail", "status")
@@ -119,6 +119,11 @@ SET_STATE = Statement(
     .where(intents.c.id == bindparam("of"))
     .values({name: bindparam(name) for name in STATE_COLUMNS})
 )
+SET_PERSON = Statement(
+    update(intents)
+    .where(intents.c.id == bindparam("of"))
+    .values({name: bindparam(name) for name in ("to_number", "person")})
+)
 SET_PLAN = Statement(update(intents).where(intents.c.id == bindparam("of")).values(plan=bindparam("plan")))
 RENEW_KEY = Statement(
     update(intents).where(intents.c.id == bindparam("of")).values(generation=intents.c.generation + 1)
@@ -155,6 +160,7 @@ RETAKE = Statement(  # a maybe from now on: what its first owner hears later is 
         verdict="maybe",
         dials=attempts.c.dials + 1,
         dialled_at=bindparam("dialled_at"),
+        rings_at=bindparam("rings_at"),
         lease_until=database_now() + bindparam("lease"),
     )
 )
@@ -171,7 +177,7 @@ RIVALS = Statement(
 BOUND_ELSEWHERE = select(calls.c.provider_call_id).where(
     calls.c.provider == bindparam("provider"),
     calls.c.provider_call_id.in_(bindparam("vendor_ids", expanding=True)),
-    calls.c.intent != bindparam("of"),
+    or_(calls.c.intent != bindparam("of"), calls.c.ordinal != bindparam("at")),
 )
 UNSETTLED = Statement(
     select(intents.c.id)
@@ -208,14 +214,15 @@ SUPPRESSED = Statement(
     .limit(1)
 )
 DIALS = Statement(
-    select(attempts.c.dialled_at, attempts.c.dials)
+    select(attempts.c.rings_at, attempts.c.dials)
     .where(
         attempts.c.person == bindparam("person"),
-        attempts.c.dialled_at > bindparam("since"),
+        attempts.c.rings_at > bindparam("since"),
+        attempts.c.rings_at < bindparam("until"),
         MAY_HAVE_RUNG,
         or_(attempts.c.intent != bindparam("of"), attempts.c.ordinal != bindparam("at")),
     )
-    .order_by(attempts.c.dialled_at.desc())
+    .order_by(func.abs(attempts.c.rings_at - bindparam("about")))
     .limit(bindparam("limit"))
 )
 HEALTH = Statement(

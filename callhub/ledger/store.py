@@ -303,8 +303,10 @@ def _transacted(
 def _commit(connection: Any) -> None:
     try:
         connection.commit()
-    except Exception as error:
+    except BaseException as error:
         _roll_back(connection)
+        if not isinstance(error, Exception):  # Ctrl-C: nothing may stay open behind it
+            raise
         if trouble.may_be_committed(connection, error):
             raise trouble.Unsure from error
         raise

@@ -69,7 +69,7 @@ class Guards:
 
     @property
     def most(self) -> int:
-        """Give how many of the newest dials to a person matter."""
+        """Give how many of the dials to a person that are nearest in time matter."""
         return max([1, *(cap.times for cap in self.caps)])
 
     @classmethod
@@ -82,27 +82,26 @@ class Guards:
         return cls(**given)
 
 
-def cap_wait(caps: Iterable[Cap], dials: Sequence[float], now: float) -> float | None:
+def cap_wait(caps: Iterable[Cap], dials: Sequence[float], at: float) -> float | None:
     """Give the seconds until a cap has room again; None where every cap has.
 
     Args:
         caps: the rules.
-        dials: when the person was dialled, in seconds since the epoch, newest first.
-        now: the same clock, now.
+        dials: when the person is or was rung, in seconds since the epoch, scheduled rings included.
+        at: when they would be rung.
     """
-    waits = [
-        dials[cap.times - 1] + cap.seconds - now
-        for cap in caps
-        if cap.times <= len(dials) and dials[cap.times - 1] > now - cap.seconds
-    ]
+    waits = []
+    for cap in caps:
+        near = sorted((each for each in dials if abs(each - at) < cap.seconds), reverse=True)
+        if len(near) >= cap.times:
+            waits.append(near[cap.times - 1] + cap.seconds - at)
     return max(waits, default=None)
 
 
-def gap_wait(gap: float | None, dials: Sequence[float], now: float) -> float | None:
-    """Give the seconds until the person may be dialled again; None where that is now."""
-    if gap is None or not dials or dials[0] + gap <= now:
-        return None
-    return dials[0] + gap - now
+def gap_wait(gap: float | None, dials: Sequence[float], at: float) -> float | None:
+    """Give the seconds until the person may be rung; None where that is at the time wanted."""
+    near = [each for each in dials if gap is not None and abs(each - at) < gap]
+    return max(near) + gap - at if near and gap is not None else None
 
 
 def _cap(given: object) -> Cap:

@@ -75,7 +75,7 @@ def problems(request: CallRequest, now: datetime, rule: str) -> list[Problem]:
         _problem("first_message", _text_fault(request.first_message)),
         _problem("timeout", timeout_fault(request.timeout)),
         _problem("contact", _contact_fault(request.contact)),
-        _problem("record", None if request.record in (None, True, False) else "must be True, False or None"),
+        _problem("record", _choice_fault(request.record)),
         _problem("metadata", _json_fault(request.metadata)),
         _problem("extras", _json_fault(request.extras)),
         _problem("route", _route_fault(request)),
@@ -174,13 +174,28 @@ def page_fault(size: object) -> str | None:
 
 def _contact_fault(contact: object) -> str | None:
     if isinstance(contact, Contact):
-        texts = (contact.id, contact.name, contact.email, contact.phone, contact.notes)
-        return None if all(text is None or isinstance(text, str) for text in texts) else "must hold text"
+        return None if _of_text(contact) else "must hold text"
     if contact is None:
         return None
     if not isinstance(contact, str):
         return "must be a callhub.Contact or a contact's id"
     return None if contact else "must be the id of a contact in callhub's book, or '<provider>:<vendor id>'"
+
+
+def _of_text(contact: Contact) -> bool:
+    """Tell whether a contact holds what it says, so that the ledger can give it back."""
+    texts = (contact.id, contact.name, contact.email, contact.phone, contact.notes, contact.timezone)
+    words = (*_listed(contact.tags), *_listed(contact.groups))
+    given = (*(text for text in texts if text is not None), *words)
+    return all(isinstance(each, str) for each in given) and isinstance(contact.custom_fields, Mapping)
+
+
+def _choice_fault(choice: object) -> str | None:
+    return None if choice is None or isinstance(choice, bool) else "must be True, False or None"
+
+
+def _listed(words: object) -> tuple[object, ...]:
+    return tuple(words) if isinstance(words, list | tuple) else (None,)
 
 
 def _json_fault(value: object) -> str | None:

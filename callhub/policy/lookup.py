@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from callhub.policy import numbers
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from callhub.provider.order import Order
 
 TOLERANCE = timedelta(minutes=5)
+EVER = (datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC))
 
 
 @dataclass(frozen=True, slots=True)

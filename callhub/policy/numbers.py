@@ -26,11 +26,15 @@ def canonical(number: str) -> str:
     """
     import phonenumbers  # noqa: PLC0415 - its metadata takes long to load
 
-    try:
-        parsed = phonenumbers.parse(number)
-        return phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164)
-    except phonenumbers.NumberParseException:
-        return number
+    seen: set[str] = set()
+    while number not in seen:  # "+4400…" is "+440…" first, and only then "+44…"
+        seen.add(number)
+        try:
+            parsed = phonenumbers.parse(number)
+        except phonenumbers.NumberParseException:
+            return number
+        number = phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164)
+    return number
 
 
 def readable(number: object) -> str | None:
@@ -49,7 +53,7 @@ def readable(number: object) -> str | None:
     except phonenumbers.NumberParseException:
         return None
     found: str = phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164)
-    return found if E164.fullmatch(found) else None
+    return found if E164.fullmatch(found) and phonenumbers.is_possible_number(parsed) else None
 
 
 def _exists(number: str) -> bool:

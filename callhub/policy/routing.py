@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -136,12 +137,17 @@ def order(
         contact=contact,
         contact_id=(vendor_id(contact.id, provider.name) if contact else None) or links.get(provider.name),
         first_message=request.first_message,
-        scheduled_at=request.scheduled_at,
+        scheduled_at=_sent(request.scheduled_at),
         from_number=request.from_number,
         record=request.record,
         extras=extras,
     )
     return made, found + strange + _unsupported(provider, made) + list(provider.check(made))
+
+
+def _sent(at: Any) -> Any:
+    """Give an instant in milliseconds, which is what vendors are sent and what they list."""
+    return at.replace(microsecond=at.microsecond // 1000 * 1000) if isinstance(at, datetime) else at
 
 
 def vendor_id(own_id: object, provider: str) -> str | None:

@@ -23,6 +23,8 @@ from weakref import WeakSet
 import httpx2
 
 from callhub.errors import ConfigurationError
+from callhub.policy import verdict
+from callhub.policy.verdict import Verdict
 from callhub.provider.http import Fault, Request, Response
 from callhub.provider.settings import is_loopback
 
@@ -41,6 +43,7 @@ POOLS = 5  # of the awaiting transport: a pool's work for a request grows with i
 KEEPALIVE_SECONDS = 5.0
 GRACE = 0.5  # seconds in which the client can say itself what took too long
 _MODULES = ("httpx2", "httpx")
+_STOCK = ("HTTPTransport", "AsyncHTTPTransport", "MockTransport")  # which send once
 
 # By the names that both clients use, most specific first in each class's ancestry.
 FAULTS: Mapping[str, Fault] = {
@@ -155,6 +158,19 @@ class _Wire:
             extensions={"timeout": seconds},
         )
 
+    def _fault(self, error: BaseException, message: Any) -> Fault:
+        """Name what went wrong; a client passed in may have done more than send, which proves no no."""
+        fault = fault_of(error)
+        if self._given is None or verdict.FAULTS[fault] is Verdict.MAYBE or self._only_sent(error, message):
+            return fault
+        return Fault.OTHER
+
+    def _only_sent(self, error: BaseException, message: Any) -> bool:
+        """Tell whether an error is of the one sending of this request: of no hook, of no retry."""
+        stock = [getattr(self._module, name) for name in _STOCK]
+        used = type(self._given._transport_for_url(message.url))  # noqa: SLF001 - nothing else tells
+        return getattr(error, "_request", None) is message and used in stock
+
     def _begin(self, provider: str, path: str) -> tuple[Any, list[tuple[bytes, bytes]]]:
         """Give the parsed URL and the headers that every request to it has."""
         vendor = self._providers[provider]
@@ -187,8 +203,8 @@ class Transport(_Wire):
                     _take(chunks, chunk, until)
             finally:
                 answer.close()
-        except Exception as error:  # noqa: BLE001 - a client passed in may raise anything; fault_of tells
-            return fault_of(error)
+        except Exception as error:  # noqa: BLE001 - a client passed in may raise anything
+            return self._fault(error, message)
         return _response(answer, chunks)
 
     def close(self) -> None:
@@ -226,7 +242,7 @@ class AsyncTransport(_Wire):
                 finally:
                     await answer.aclose()
         except Exception as error:  # noqa: BLE001 - see Transport.send
-            return fault_of(error)
+            return self._fault(error, message)
         finally:
             pool.busy -= 1
         return _response(answer, chunks)

@@ -399,9 +399,9 @@ def test_a_limit_in_another_unit_locks_nobody_out(hub: Any, erzycall: Vendor, re
 def test_headers_that_tell_nothing_hold_nothing_back(
     hub: Any, erzycall: Vendor, headers: dict[str, str]
 ) -> None:
-    answer = {"data": {"id": "call_1", "status": "new"}}
-    erzycall.rig(Response(201, headers, to_json(answer)))
-    for _ in range(2):
+    for number in range(2):
+        answer = {"data": {"id": f"call_{number}", "status": "new"}}
+        erzycall.rig(Response(201, headers, to_json(answer)))
         hub.calls.create(**wish(erzycall))
     assert erzycall.clock.slept == []
 

@@ -234,7 +234,7 @@ def test_a_call_of_another_time_is_not_it(hub: Any, aicaller: Vendor) -> None:
     by_hand(aicaller)
     aicaller.clock.advance(400)
     lost = aicaller.in_doubt(hub, "drop_before")
-    assert stays(hub, lost, "may be incomplete").needs_person
+    assert stays(hub, lost, "fits but for its time").needs_person
 
 
 @pytest.mark.parametrize("hours", [-2, 2])
@@ -244,7 +244,7 @@ def test_the_time_goes_by_the_vendors_clock(hub: Any, aicaller: Vendor, hours: i
     body = {"_id": "x1", "status": "queued", "toPhoneNumber": NUMBER, "createdAt": theirs.isoformat()}
     answer = to_json({"data": [body]})
     aicaller.rig(Response(200, {}, answer), method="GET")
-    assert stays(hub, lost, "may be incomplete").needs_person
+    assert stays(hub, lost, "fits but for its time").needs_person
     aicaller.rig(Response(200, {"date": format_datetime(theirs, usegmt=True)}, answer), method="GET")
     assert hub.calls.reconcile(lost.id).provider_call_id == "x1"
 
@@ -371,7 +371,9 @@ def test_absence_counts_only_once_the_vendor_can_not_be_at_work_any_more(
     erzycall.clock.advance(20)
     erzycall.relay.rigged = lambda hit: Answer(Response(503)) if hit.method == "POST" else None
     stays(hub, call, "found nothing yet")
-    erzycall.clock.advance(31)
+    erzycall.clock.advance(560)
+    stays(hub, call, "found nothing yet")  # a small window of the key's is no word on how long a vendor works
+    erzycall.clock.advance(60)
     assert hub.calls.reconcile(call.id).status is CallStatus.FAILED
 
 

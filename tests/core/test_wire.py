@@ -67,7 +67,8 @@ def hub_at(side: Side, vendor: Vendor, address: str, library: str | None, **opti
 
 def answers(server: RawServer, line: socket.socket) -> None:
     while server.request_of(line):
-        line.sendall(ACCEPTED)
+        posts = sum(request.startswith(b"POST") for request in server.requests) or 1
+        line.sendall(ACCEPTED.replace(b"call_1", b"call_%d" % posts))
 
 
 def resets_at_once(_: RawServer, line: socket.socket) -> None:
@@ -187,7 +188,8 @@ def test_what_proves_nothing_is_settled_by_the_same_bytes_again(
     with RawServer(once) as server:
         hub = hub_at(side, erzycall, f"http://{server.address}", library)
         call = hub.calls.create(**wish(erzycall, idempotency_key="k"))
-        assert (call.provider_call_id, [each.verdict for each in call.attempts]) == ("call_1", ["accepted"])
+        assert [each.verdict for each in call.attempts] == ["accepted"]
+        assert call.provider_call_id in ("call_1", "call_2")  # whether or not the first was read
         assert call.attempts[0].reason == "accepted when the same request was sent again"
         assert server.connections == 2
         assert {request.partition(b" ")[0] for request in server.requests} == {b"POST"}

@@ -193,7 +193,7 @@ def test_an_acceptance_is_kept_whatever_id_the_vendor_gives(ledger: Ledger, odd:
     assert ledger.perform(settle(mine, ACCEPTED, "odd\x00", vendor_id=odd))
     assert record(ledger, mine).call.provider_call_id == odd
     assert ledger.perform(ops.FindByVendor("acme", (odd, "v9"))) == {odd: record(ledger, mine)}
-    assert ledger.perform(ops.Bound("acme", (odd, "v9"), other.call.id)) == {odd}
+    assert ledger.perform(ops.Bound("acme", (odd, "v9"), other.call.id, 1)) == {odd}
     ledger.perform(observe(record(ledger, mine).call, status=CallStatus.ENDED))
     assert record(ledger, mine).call.status is CallStatus.ENDED
 

@@ -152,9 +152,9 @@ def test_calls_bound_to_another_intent_are_told_apart(ledger: Ledger) -> None:
     mine, other = claimed(ledger), claimed(ledger, claim(call("k2")))
     ledger.perform(settle(mine, Verdict.ACCEPTED, vendor_id="mine"))
     ledger.perform(settle(other, Verdict.ACCEPTED, vendor_id="theirs"))
-    asked = ops.Bound("acme", ("mine", "theirs", "unknown"), mine.call.id)
+    asked = ops.Bound("acme", ("mine", "theirs", "unknown"), mine.call.id, 1)
     assert ledger.perform(asked) == {"theirs"}
-    assert ledger.perform(ops.Bound("other", ("theirs",), mine.call.id)) == frozenset()
+    assert ledger.perform(ops.Bound("other", ("theirs",), mine.call.id, 1)) == frozenset()
 
 
 def test_one_call_of_a_vendors_settles_one_doubt(ledger: Ledger) -> None:

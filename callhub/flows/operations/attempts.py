@@ -97,6 +97,7 @@ class Settle(LedgerOp[bool]):
         opted_out: True where the vendor says that the person asked not to be called.
         ailing: what it tells of the vendor's health; None where nobody asked.
         said: what else to remember, for `explain`: a kind and a sentence.
+        vendor_id: the vendor's id of this very attempt, where `call` may show a later one's.
     """
 
     call: Call
@@ -109,6 +110,7 @@ class Settle(LedgerOp[bool]):
     opted_out: bool = False
     ailing: Ailing | None = None
     said: tuple[str, str] | None = None
+    vendor_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,11 +53,12 @@ class FindDoubt(LedgerOp["Doubt | None"]):
 
 @dataclass(frozen=True, slots=True)
 class Bound(LedgerOp["frozenset[str]"]):
-    """Tell which of these ids of a vendor's belong to another intent."""
+    """Tell which of these ids of a vendor's belong to another attempt, of this intent or of another."""
 
     provider: str
     vendor_ids: tuple[str, ...]
     call_id: str
+    ordinal: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ NEW_COLUMNS = {
         sa.Column("vendor_order", sa.Text),
         sa.Column("claimed_at", sa.Float, nullable=False, server_default="0"),
         sa.Column("dialled_at", sa.Float, nullable=False, server_default="0"),
+        sa.Column("rings_at", sa.Float, nullable=False, server_default="0"),
         sa.Column("dials", sa.Integer, nullable=False, server_default="1"),
         sa.Column("assumed", sa.Integer, nullable=False, server_default="0"),
     ),
@@ -32,7 +33,7 @@ def upgrade() -> None:
         for column in columns:
             op.add_column(table, column)
     op.create_index("ix_intents_person", "intents", ["person", "id"])
-    op.create_index("ix_attempts_person", "attempts", ["person", "dialled_at"])
+    op.create_index("ix_attempts_person", "attempts", ["person", "rings_at"])
     for name in NEW_TABLES:
         schema.metadata.tables[name].create(op.get_bind())
     _fill_in()
@@ -46,4 +47,6 @@ def _fill_in() -> None:
         told = {"person": identity.person(number), "id": id_}
         connection.execute(sa.text("UPDATE intents SET person = :person WHERE id = :id"), told)
         connection.execute(sa.text("UPDATE attempts SET person = :person WHERE intent = :id"), told)
-    connection.execute(sa.text("UPDATE attempts SET claimed_at = started_at, dialled_at = started_at"))
+    connection.execute(
+        sa.text("UPDATE attempts SET claimed_at = started_at, dialled_at = started_at, rings_at = started_at")
+    )
