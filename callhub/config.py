@@ -152,11 +152,16 @@ def variable(name: str, field: str) -> str:
 
 def problems(error: ValidationError) -> str:
     """Say what is wrong with settings, by field, without any value."""
-    return "; ".join(
-        _problem(detail["loc"], detail["type"], detail["msg"]) for detail in error.errors(include_input=False)
-    )
+    details = ((one["loc"], one["type"], one["msg"]) for one in error.errors(include_input=False))
+    said = [_FORMS.get(str(place[:1])) or _problem(place, kind, text) for place, kind, text in details]
+    return "; ".join(dict.fromkeys(said))
 
 
+# What a setting of several forms must be like: pydantic would name each form and what speaks against it.
+_FORMS: Mapping[str, str] = {
+    "('route',)": 'route must be a list of providers; in CALLHUB_ROUTE that is JSON, such as ["a", "b"]',
+    "('guards',)": 'guards must be a table; in CALLHUB_GUARDS that is JSON, such as {"caps": ["3/1d"]}',
+}
 _PROBLEMS: Mapping[str, str] = {"missing": "is missing", "extra_forbidden": "is not a setting"}
 
 

@@ -64,7 +64,11 @@ EXITS: Mapping[type[BaseException], Exit] = {
     errors.LedgerError: Exit.LEDGER,
     BaseException: Exit.PROBLEM,
 }
-_CLEAR = (errors.WaitTimeout, errors.InvalidState)  # it is known how the call stands, whether or not it rang
+# It is known how the call stands, whether or not it rang.
+_CLEAR = (
+    *(errors.WaitTimeout, errors.InvalidState, errors.UnsupportedFeature),
+    *(errors.NotFound, errors.Conflict),
+)
 
 
 class Interrupted(errors.CallhubError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import sys
@@ -80,6 +81,8 @@ def run(argv: Sequence[str] | None = None) -> int:
     """Carry out one command line, and give its exit code."""
     tokens = list(sys.argv[1:] if argv is None else argv)
     _prepare_streams()
+    if "--json" in tokens:  # nothing but JSON may stand on either stream
+        logging.getLogger("callhub").setLevel(logging.ERROR)
     try:
         return _carry_out(tokens)
     except BrokenPipeError:

@@ -80,7 +80,7 @@ def _call(call: Call) -> Iterator[tuple[str, object]]:
     yield "transcript", "is there; --json shows it" if call.transcript else None
     yield from (("attempts", attempts(call)), ("key", call.idempotency_key))
     yield "metadata", values(call.metadata)
-    yield "replayed", "an earlier call under this key; nothing was dialled now" if call.replayed else None
+    yield "replayed", "an earlier call under this key" if call.replayed else None
     yield "needs", "a person, who finds out whether it was placed" if call.needs_person else None
 
 

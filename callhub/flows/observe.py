@@ -11,7 +11,7 @@ from callhub.flows.effects import Now, Steps, ask
 from callhub.flows.exchange import PATIENCE, TIMEOUT, perform
 from callhub.flows.operations import FindByVendor, History
 from callhub.flows.reading import about, locate, named, observed, read, unknown_call
-from callhub.flows.suppression import leave_alone
+from callhub.flows.suppression import heed, leave_alone
 from callhub.model.call import Call, as_of, merged
 from callhub.model.lifecycle import CallOutcome, CallStatus
 from callhub.policy.intake import EARLIEST, LATEST, page_fault
@@ -62,7 +62,10 @@ def get(context: Context, call_id: str, *, refresh: bool = True, timeout: float 
     asked = found.asked(context) if refresh or found.ours is None else None
     if asked is not None:
         news = yield from about(found.ours, read(context, *asked, timeout))
-        return news if found.ours is None else (yield from _learnt(context, found.ours, news))
+        if found.ours is not None:
+            return (yield from _learnt(context, found.ours, news))
+        yield from heed(context, (news,))
+        return news
     if found.ours is None:
         raise unknown_call()
     return found.ours
@@ -165,10 +168,13 @@ def _bound(context: Context, link: Link, calls: tuple[Call, ...]) -> Steps[list[
     ids = tuple(call.provider_call_id for call in calls if call.provider_call_id)
     known = (yield from ask(FindByVendor(link.provider.name, ids))) if ids else {}
     present = {record.call.provider_call_id: record.call for record in known.values()}
-    told = []
+    told, strange = [], []
     for call in news:
         mine = present.get(call.provider_call_id or None)
+        if mine is None:
+            strange.append(call)
         told.append(call if mine is None else (yield from _told(context, mine, call)))
+    yield from heed(context, strange)
     return told
 
 

@@ -32,6 +32,7 @@ from callhub.flows.people import Person, person_of
 from callhub.flows.route import Candidate
 from callhub.model.call import Call, CallRequest
 from callhub.model.lifecycle import CallStatus
+from callhub.model.route import route_of
 from callhub.policy import intake, routing
 from callhub.policy.routing import LeftOut, Plan
 from callhub.policy.verdict import Verdict
@@ -154,6 +155,7 @@ def _prepare(
 ) -> Steps[tuple[Intent, list[Candidate]]]:
     """Validate everything, and give who can carry it; nothing has been written or sent."""
     now = yield from ask(Now())
+    request = replace(request, route=route_of(request.route))
     plan = routing.planned(request, context.route, context.links)
     owner = plan.considered[0] if plan.named else None
     if isinstance(request.contact, str):  # nothing is read for what is wrong anyway

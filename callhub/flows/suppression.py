@@ -84,6 +84,18 @@ def leave_alone(context: Context, call: Call, *, told: bool = False) -> Steps[No
         yield from ask(Remember(other.id, now, "not stopped", why))
 
 
+def heed(context: Context, calls: Sequence[Call]) -> Steps[None]:
+    """Leave people alone who opted out of calls that others placed, as their vendor tells of these."""
+    report = _Stopping()
+    for call in calls:
+        number = numbers.readable(call.to) if call.outcome is CallOutcome.OPTED_OUT else None
+        if number is None or (yield from ask(FindSuppressed(number))) is not None:
+            continue
+        now = yield from ask(Now())
+        yield from ask(Suppress((Entry(number, "opted out", call.provider or "vendor", now),)))
+        yield from _stop(context, number, report)
+
+
 def stop_the_rest(context: Context) -> Steps[tuple[Call, ...]]:
     """Cancel open calls to people on the list that a crash kept from being cancelled."""
     report = _Stopping()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import getpass
 import os
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict
@@ -24,7 +25,7 @@ from callhub.policy.scripts import ScriptMap
 from callhub.provider import registry
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
     from datetime import datetime
 
     from callhub.flows.operations.keeping import Restoration
@@ -106,14 +107,14 @@ def context_of(options: HubOptions) -> Context:
     numbers = options.get("numbers", "e164")
     if numbers not in RULES:
         raise ConfigurationError(f"numbers must be one of {', '.join(RULES)}")
-    providers = options.get("providers") or {}
+    providers = _table("providers", options.get("providers"))
     links = {name: Link(config.provider(name, given)) for name, given in providers.items()}
     route = route_of(options.get("route"))
     for name in route.providers if route else ():
         choose(name, links)
     return Context(
         links,
-        ScriptMap.of(options.get("scripts") or {}),
+        ScriptMap.of(_table("scripts", options.get("scripts"))),
         numbers,
         route,
         Guards.of(options.get("guards")),
@@ -129,6 +130,12 @@ def ledger_of(options: HubOptions) -> Ledger:
     if clock is None:
         return Ledger(url, namespace)
     return Ledger(url, namespace, lambda: clock.now().timestamp())
+
+
+def _table(name: str, given: Any) -> Mapping[str, Any]:
+    if given is not None and not isinstance(given, Mapping):
+        raise ConfigurationError(f"{name} must be a table, such as {{'name': {{…}}}}")
+    return given or {}
 
 
 def _seconds(name: str, given: object) -> float:

@@ -113,10 +113,12 @@ def parse(url: str) -> URL:
     """
     try:
         parsed = make_url(url)
-    except (ArgumentError, SQLAlchemyError, AttributeError):
+    except (ArgumentError, SQLAlchemyError, AttributeError, ValueError):  # a message could quote the password
         parsed = None
     if parsed is None or not _known(parsed):
-        raise ConfigurationError(f"the ledger must be given as {_FORMS}")
+        raise ConfigurationError(
+            f"the ledger must be given as {_FORMS}; in a password, write @ : / as %40 %3A %2F"
+        )
     return parsed
 
 
@@ -144,9 +146,20 @@ def _make_private(file: Path) -> None:
         os.close(os.open(file, os.O_CREAT | os.O_RDWR, 0o600))
     except OSError as error:
         reason = error.strerror or type(error).__name__
-        raise LedgerError(
-            f"the ledger ({file}) can't be opened: {reason}; choose another place by CALLHUB_LEDGER"
-        ) from None
+        known = _exists(file)  # an empty ledger elsewhere would know nothing of what was dialled
+        what = (
+            "make it readable and writable for this user"
+            if known
+            else "choose another place by CALLHUB_LEDGER"
+        )
+        raise LedgerError(f"the ledger ({file}) can't be opened: {reason}; {what}") from None
+
+
+def _exists(file: Path) -> bool:
+    try:
+        return file.exists()
+    except OSError:
+        return True
 
 
 def _patience(parsed: URL) -> dict[str, Any]:

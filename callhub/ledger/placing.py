@@ -131,7 +131,8 @@ def _draw_conclusions(session: Session, identity: Identity, end: ops.Settle, sho
 
 def _bind(session: Session, end: ops.Settle, vendor_id: str) -> None:
     """Bind a vendor's call to the attempt; one that is another's already is no proof for this one."""
-    provider = end.call.attempts[end.ordinal - 1].provider
+    tried = end.call.attempts[end.ordinal - 1 : end.ordinal]
+    provider = tried[0].provider if tried else end.call.provider
     bound = {"provider": provider, "provider_call_id": records.bound_id(vendor_id)}
     if session.run(sql.BIND_CALL, bound | {"intent": end.call.id, "ordinal": end.ordinal}):
         return

@@ -267,7 +267,8 @@ class Ledger:
         if unsettled:
             count = f"{len(unsettled)} or more" if len(unsettled) == _MANY else str(len(unsettled))
             _log.warning(
-                "calls in doubt in the ledger: %s; hub.recover() or `callhub recover` settles what it can",
+                "calls in doubt in the ledger: %s; hub.recover() or `callhub recover` settles what it can, "
+                "and `callhub resolve` takes a person's word on the rest",
                 count,
             )
 

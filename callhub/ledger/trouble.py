@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 ADVICE: Mapping[str, str] = {
-    "readonly": "make the file and its folder writable, or choose another place by CALLHUB_LEDGER",
+    "readonly": "make the file and its folder writable for this user",
     "read-only": "this PostgreSQL server takes no writes: name the primary one in CALLHUB_LEDGER",
     "disk is full": "make room on the disk; nothing is dialled before a call is written down",
     "no space left": "make room on the disk; nothing is dialled before a call is written down",
@@ -17,9 +17,9 @@ ADVICE: Mapping[str, str] = {
     "disk i/o": "check the disk, then restore a backup (callhub ledger restore) where it was damaged",
     "locked": "another program holds it; try again",
     "lock timeout": "another program holds it; try again",
-    "not a database": "restore a backup (callhub ledger restore), or choose another place by CALLHUB_LEDGER",
+    "not a database": "restore a backup (callhub ledger restore)",
     "malformed": "restore a backup (callhub ledger restore)",
-    "unable to open": "make its folder writable, or choose another place by CALLHUB_LEDGER",
+    "unable to open": "make the file and its folder readable and writable for this user",
     "too many": "let fewer processes use it, or allow more connections (max_connections)",
     "password": "check the user and the password in CALLHUB_LEDGER",
     "does not exist": "make that database or user, or correct CALLHUB_LEDGER",
