@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import TYPE_CHECKING, Annotated, Any, TypeAlias, TypeVar
 
 import msgspec
@@ -94,6 +95,7 @@ def utc_milliseconds(at: datetime | None) -> str | None:
     return at.astimezone(UTC).isoformat(timespec="milliseconds").removesuffix("+00:00") + "Z"
 
 
+@lru_cache(maxsize=1024)
 def seconds(length: float | None) -> timedelta | None:
     """Give a length of time that a vendor tells in seconds; None and what is no length give None."""
     try:

@@ -134,17 +134,17 @@ def _call(wire: WireCall, body: bytes, trail: Trail) -> Call:
         provider=NAME,
         provider_call_id=wire.id,
         status=status,
-        outcome=outcome and _outcome(wire.ended_reason, outcome),
+        outcome=_outcome(wire.ended_reason, outcome) if outcome and wire.ended_reason else outcome,
         ended_reason=wire.ended_reason,
         provider_status=wire.status,
         to=wire.to,
         from_number=wire.from_,
         contact=f"{NAME}:{wire.contact_id}" if wire.contact_id else None,
         script=f"{NAME}:{wire.case_id}" if wire.case_id else None,
-        scheduled_at=utc(wire.scheduled_at),
+        scheduled_at=wire.scheduled_at and utc(wire.scheduled_at),
         held_by=holder,
         created_at=utc(wire.created_at),
-        started_at=utc(wire.started_at),
+        started_at=wire.started_at and utc(wire.started_at),
         duration=seconds(wire.duration),
         recording_url=wire.recording_url,
         transcript=wire.transcript,
@@ -152,10 +152,8 @@ def _call(wire: WireCall, body: bytes, trail: Trail) -> Call:
     )
 
 
-def _outcome(reason: str | None, otherwise: CallOutcome) -> CallOutcome:
+def _outcome(reason: str, otherwise: CallOutcome) -> CallOutcome:
     """Tell what came of a call that is over: ``ended`` alone says nothing about who answered."""
-    if reason is None:
-        return otherwise
     return CallOutcome.ERROR if reason.startswith(ERROR_PREFIXES) else REASONS.get(reason, otherwise)
 
 
