@@ -100,8 +100,10 @@ def cap_wait(caps: Iterable[Cap], dials: Sequence[float], at: float) -> float | 
 
 def gap_wait(gap: float | None, dials: Sequence[float], at: float) -> float | None:
     """Give the seconds until the person may be rung; None where that is at the time wanted."""
-    near = [each for each in dials if gap is not None and abs(each - at) < gap]
-    return max(near) + gap - at if near and gap is not None else None
+    if gap is None:
+        return None
+    near = [each for each in dials if each - gap < at < each + gap]
+    return max(near) + gap - at if near else None
 
 
 def _cap(given: object) -> Cap:

@@ -69,8 +69,15 @@ def test_the_dials_that_the_ledger_is_asked_for_are_enough(
 @given(st.floats(1, NOW), times)
 def test_the_gap_is_kept_to_the_newest_dial(gap: float, dials: list[float]) -> None:
     wait = guards.gap_wait(gap, dials, NOW)
-    assert (wait is not None) == bool(dials and NOW - dials[0] < gap)
-    assert wait is None or 0 < wait <= gap
+    assert (wait is not None) == bool(dials and dials[0] + gap > NOW)
+    assert wait is None or 0 < wait <= gap + 1e-6
+
+
+@given(st.floats(1, 1e6), st.floats(-1e6, 1e6))
+def test_the_gap_is_kept_to_a_ring_that_is_to_come(gap: float, away: float) -> None:
+    wait = guards.gap_wait(gap, [NOW + away], NOW)
+    assert (wait is not None) == (NOW + away - gap < NOW < NOW + away + gap)
+    assert wait is None or guards.gap_wait(gap, [NOW + away], NOW + wait + 1e-3) is None
 
 
 @given(st.integers(1, 999_999), st.integers(1, 999_999), st.sampled_from("smhd"))
