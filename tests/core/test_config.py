@@ -1,11 +1,14 @@
-"""Which provider an environment variable is for."""
+"""Settings: which provider a variable is for, and what is said of those that can't be."""
 
 from __future__ import annotations
 
 import os
+import traceback
+from typing import Any
 
 import pytest
 
+import callhub
 from callhub import config
 from callhub.provider import registry
 
@@ -32,3 +35,24 @@ def test_callhub_s_own_variables_configure_no_provider(monkeypatch: pytest.Monke
     monkeypatch.setenv("CALLHUB_PUBLIC_URL", "https://example.com")
     monkeypatch.setenv("CALLHUB_LEDGER", "sqlite://")
     assert config.named_providers(config.HubSettings()) == []
+
+
+@pytest.mark.parametrize("url", ["postgresql://u:SE@CR:ET@h/db", "postgresql://h:port/db"])
+def test_a_password_that_breaks_the_url_is_not_shown(url: str) -> None:
+    with pytest.raises(callhub.ConfigurationError, match="write @ : / as %40 %3A %2F") as caught:
+        callhub.Hub(providers={}, ledger=url)
+    assert "ET" not in "".join(traceback.format_exception(caught.value))
+
+
+@pytest.mark.parametrize("value", ["erzycall,aicaller", '["erzycall"'])
+def test_a_route_that_is_no_json_is_told_in_a_sentence(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+    monkeypatch.setenv("CALLHUB_ROUTE", value)
+    with pytest.raises(callhub.ConfigurationError, match="CALLHUB_ROUTE") as caught:
+        callhub.Hub.from_config()
+    assert "list[str]" not in str(caught.value)
+
+
+@pytest.mark.parametrize("options", [{"providers": ["erzycall"]}, {"providers": {}, "scripts": [1]}])
+def test_what_is_no_table_is_refused(options: dict[str, Any]) -> None:
+    with pytest.raises(callhub.ConfigurationError, match="must be a table"):
+        callhub.Hub(**options, ledger="sqlite://")

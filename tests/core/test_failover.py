@@ -158,6 +158,14 @@ def test_a_hub_with_no_route_to_go_is_refused(side: Side, given: Any) -> None:
         side.hub(route=given)
 
 
+def test_a_calls_route_may_be_a_list_as_a_hubs_may(side: Side, world: World) -> None:
+    world.erzycall.rig(UNAUTHORIZED)
+    call = side.hub().calls.create(**wanted(route=["erzycall", "aicaller"]))
+    assert call.provider == "aicaller"
+    with pytest.raises(ConfigurationError, match="route must be"):
+        side.hub().calls.create(**wanted(route=5))
+
+
 def test_a_route_over_a_vendor_that_is_not_configured(side: Side, world: World) -> None:
     hub = side.hub(providers={"erzycall": world.erzycall.settings})
     with pytest.raises(UnknownProvider):
