@@ -199,7 +199,7 @@ class Transport(_Wire):
         try:
             answer = _sending(pool.client, message)
             try:
-                for chunk in answer.iter_bytes():
+                for chunk in _body(answer) or answer.iter_bytes():
                     _take(chunks, chunk, until)
             finally:
                 answer.close()
@@ -237,7 +237,7 @@ class AsyncTransport(_Wire):
             async with asyncio.timeout(timeout + GRACE):
                 answer = await _sending(pool.client, message)
                 try:
-                    async for chunk in answer.aiter_bytes():
+                    async for chunk in _body(answer) or answer.aiter_bytes():
                         _take(chunks, chunk, until)
                 finally:
                     await answer.aclose()
@@ -265,6 +265,11 @@ def _sending(client: Any, message: Any) -> Any:
     if isinstance(client, httpx2.AsyncHTTPTransport):
         return client.handle_async_request(message)
     return client.send(message, stream=True, auth=None, follow_redirects=False)
+
+
+def _body(answer: Any) -> Any:
+    """Give the body as it comes over the wire, where it is as it was asked for: not compressed."""
+    return None if "content-encoding" in answer.headers else answer.stream
 
 
 def fault_of(error: BaseException) -> Fault:
