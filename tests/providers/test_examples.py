@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from callhub import CallOutcome, CallStatus, Contact
-from callhub.provider.http import Response
+from callhub.provider.http import Response, to_json
 from callhub.provider.order import CallFilter, ContactFilter
 from tests.providers.kit import (
     AICALLER,
@@ -25,10 +25,7 @@ from tests.providers.kit import (
 
 CALLER = "+14155559999"
 PERSON = Contact(id="erzycall:contact_456")
-FOR_LATER = {  # kept for what is to come: deliveries, and a part of the vendor that is no call
-    "erzycall.webhook.call_ended.payload",
-    "erzycall.whatsapp.accounts.list.response",
-}
+NO_CALL = {"erzycall.whatsapp.accounts.list.response"}  # a part of the vendor that callhub has no word for
 
 
 def utc(*parts: int) -> datetime:
@@ -164,6 +161,14 @@ def test_a_call_of_erzycalls() -> None:
     assert (request.dials, request.repeatable, request.body) == (False, True, None)
     assert (call.status, call.outcome) == (CallStatus.ENDED, CallOutcome.UNKNOWN)
     assert (call.duration, call.ended_reason) == (timedelta(seconds=45), None)
+
+
+def test_the_call_of_a_delivery_of_erzycalls() -> None:
+    told = example("erzycall.webhook.call_ended.payload")
+    _, call = drive(ERZYCALL.get_call("abc123"), to_json({"data": told["data"]}))
+    assert (call.id, call.status, call.outcome) == ("erzycall:abc123", CallStatus.ENDED, CallOutcome.UNKNOWN)
+    assert (call.to, call.from_number, call.duration) == ("+14155551234", CALLER, timedelta(seconds=45))
+    assert call.raw == told["data"]
 
 
 def test_erzycalls_lists() -> None:
@@ -396,7 +401,8 @@ def test_no_documented_body_is_forgotten() -> None:
                               "search.response", "update.request", "update.response"),
         "erzycall.errors": ("insufficient_scope.response", "rate_limited.response",
                             "validation_error.response"),
+        "erzycall.webhook": ("call_ended.payload",),
         "erzycall.webhooks": ("create.request", "create.response", "list.response"),
     }  # fmt: skip
     names = {f"{group}.{part}" for group, parts in held.items() for part in parts}
-    assert {path.name.removesuffix(".json") for path in EXAMPLES.iterdir()} == names | FOR_LATER
+    assert {path.name.removesuffix(".json") for path in EXAMPLES.iterdir()} == names | NO_CALL
