@@ -57,6 +57,8 @@ from callhub.provider.capability import Feature
 from callhub.provider.order import CallFilter
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from callhub.flows.context import Context, Link
     from callhub.flows.operations import Doubt, Record
     from callhub.model.call import Call
@@ -236,6 +238,7 @@ def _look_up(case: _Case) -> Steps[str]:
         return (yield from _leave(case.call, why))
     if early := (yield from _too_early(case)):
         return early
+    asked_at = yield from ask(Now())  # what happens after that, the list can't show
     try:
         listed = yield from _listed(case)
     except LedgerError:
@@ -247,7 +250,7 @@ def _look_up(case: _Case) -> Steps[str]:
         yield from _end(case, Verdict.ACCEPTED, "found by a look-up at the vendor", found.call)
         return ""
     why = found.unclear or _no_proof(case)
-    return (yield from (_leave(case.call, why) if why else _absent(case)))
+    return (yield from (_leave(case.call, why) if why else _absent(case, asked_at)))
 
 
 def _no_proof(case: _Case) -> str:
@@ -307,11 +310,13 @@ def _judged(case: _Case, listed: list[Call]) -> Steps[lookup.Finding]:
     return found
 
 
-def _absent(case: _Case) -> Steps[str]:
+def _absent(case: _Case, asked_at: datetime) -> Steps[str]:
     """Take a complete look-up that found nothing for a no, once nothing can be under way any more."""
-    now = yield from ask(Now())
     window = timedelta(seconds=max(case.context.idempotency_window, AT_WORK))
-    if now - max(case.doubt.until, case.doubt.last_dial) < window or case.doubt.age < window.total_seconds():
+    if (
+        asked_at - max(case.doubt.until, case.doubt.last_dial) < window
+        or case.doubt.age < window.total_seconds()
+    ):
         return "a look-up found nothing yet; it counts once the vendor can't be at work on it any more"
     yield from _end(case, Verdict.REFUSED, "a complete look-up shows that the vendor doesn't have it", None)
     return ""
