@@ -83,6 +83,15 @@ def test_nothing_is_absent_while_the_vendor_may_be_at_work_on_what_was_given_up_
     in_the_end(world)
 
 
+def test_who_is_interrupted_hangs_up_at_once(books: Books) -> None:
+    late = Reply(590.0, Fault.READ_TIMEOUT, hangs=True)
+    for choose in Explorer().ways():
+        world = World(Scene(("open",), timeout=1_200.0), books, choose)
+        world.allow(lambda *_: (late,), Trouble.INTERRUPTED_AFTER)
+        world.run(caller(world))
+        in_the_end(world)
+
+
 def test_a_ledger_that_fails_after_a_lost_answer_is_no_reason_to_say_no(
     play: Callable[..., World], books: Books, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -221,7 +221,7 @@ class World:
         if trouble is not Trouble.NONE and trouble not in AFTER:
             self._strike(process, trouble, effect)
             return
-        answer, seconds = self._perform(process, effect)
+        answer, seconds = self._perform(process, effect, cut=trouble is Trouble.INTERRUPTED_AFTER)
         if trouble is not Trouble.NONE:
             self._strike(process, trouble, effect)
             return
@@ -248,8 +248,8 @@ class World:
         else:
             process.answer(thrown(trouble), 0.0)
 
-    def _perform(self, process: Process, effect: Effect[Any]) -> tuple[Any, float]:
-        """Perform an effect; give its answer, and how many seconds that takes."""
+    def _perform(self, process: Process, effect: Effect[Any], *, cut: bool) -> tuple[Any, float]:
+        """Perform an effect, cut short or not; give its answer, and how many seconds that takes."""
         seen = self.state() if process.shares else self.books.clock.ticks()  # what the answer follows from
         process.past = hash((process.past, type(effect), seen))
         if isinstance(effect, LedgerOp):
@@ -257,7 +257,7 @@ class World:
             return self._note(process, effect), 0.0
         if isinstance(effect, Send):
             self.known = None
-            return self._send(process, effect)
+            return self._send(process, effect, cut=cut)
         if isinstance(effect, Sleep):
             return None, effect.seconds
         return self._told_by_itself(process, effect), 0.0
@@ -290,7 +290,7 @@ class World:
             self.suppressed |= {entry.number or "": self.steps for entry in operation.entries}
         return answer
 
-    def _send(self, process: Process, effect: Send) -> tuple[Any, float]:
+    def _send(self, process: Process, effect: Send, *, cut: bool) -> tuple[Any, float]:
         vendor, request = self.vendors[effect.provider], effect.request
         provider = process.context.links[effect.provider].provider
         headers = dict((*request.headers, *provider.authorization()))
@@ -298,13 +298,13 @@ class World:
         reply = self._reply(process, provider, vendor, dials=request.dials)
         self.log.append((process.name, repr(request), effect.provider, str(reply)))
         intent = process.intent if request.dials else None
+        held = effect.timeout if reply.hangs and not cut else 0.0  # whoever is interrupted hangs up at once
         if reply.acts > replies.AT_ONCE:
-            due = self.books.clock.ticks() + reply.acts + (effect.timeout if reply.hangs else 0.0)
-            vendor.late.append((due, hit, intent))
+            vendor.late.append((self.books.clock.ticks() + held + reply.acts, hit, intent))
         elif reply.acts == replies.AT_ONCE:
             own = self._carry_out(effect.provider, hit, intent)
-            return (own if reply.answer is None else reply.answer), effect.timeout if reply.hangs else 0.0
-        return reply.answer, effect.timeout if reply.hangs else 0.0
+            return (own if reply.answer is None else reply.answer), held
+        return reply.answer, held
 
     def _reply(self, process: Process, provider: Provider[Any], vendor: Vendor, *, dials: bool) -> Reply:
         options = self.asked_of
