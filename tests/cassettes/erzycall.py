@@ -283,6 +283,11 @@ def list_outbound_assistants(on: Stage) -> Flow[Any]:
     return (yield from _own(on).list_outbound_assistants())
 
 
+def list_whatsapp_accounts(on: Stage) -> Flow[Any]:
+    """Read the accounts that send messages."""
+    return (yield from _own(on).list_whatsapp_accounts())
+
+
 def _own(on: Stage) -> ErzyCall:
     assert isinstance(on.provider, ErzyCall)
     return on.provider
@@ -474,6 +479,7 @@ SCENES = (
     Scene("get_inbound_assistant", get_inbound_assistant),
     Scene("update_inbound_assistant", update_inbound_assistant),
     Scene("list_outbound_assistants", list_outbound_assistants),
+    Scene("list_whatsapp_accounts", list_whatsapp_accounts),
     _with_key("error.UNAUTHORIZED", "nobody"),
     _with_key("error.KEY_REVOKED", "ek_test_revoked"),
     _with_key("error.KEY_EXPIRED", "ek_test_expired"),

@@ -35,6 +35,7 @@ _ANSWER_HEADERS = re.compile("content-(type|length)|date|location|retry-after|x-
 _HIDDEN = (
     (re.compile(r'("secret"\s*:\s*")[^"]*'), PLACEHOLDER),
     (re.compile(r'("recordingUrl"\s*:\s*")[^"]*'), "https://example.com/recording.mp3"),
+    (re.compile(r'("(?:wabaId|phoneNumberId)"\s*:\s*")\d{1,20}(?=")'), PLACEHOLDER),  # WhatsApp's
 )
 
 

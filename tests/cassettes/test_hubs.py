@@ -204,6 +204,10 @@ READS: dict[str, tuple[Callable[[Any], Any], Callable[[Any], Any]]] = {
         lambda hub: hub.provider("erzycall").list_outbound_assistants(),
         lambda found: found,
     ),
+    "erzycall/list_whatsapp_accounts": (
+        lambda hub: hub.provider("erzycall").list_whatsapp_accounts(),
+        lambda found: found,
+    ),
     "aicaller/get_call": (
         lambda hub: hub.calls.get("aicaller:6527b7700000000000000004"),
         lambda found: found["busy"],

@@ -38,6 +38,11 @@ def fences(page: Path, language: str) -> list[str]:
     return [found[3] for found in _FENCE.finditer(page.read_text()) if found[2] == language]
 
 
+def command_lines(block: str) -> list[str]:
+    """Give what is typed in a block of a terminal."""
+    return re.findall(r"^ *\$ (.+)$", block, re.MULTILINE)
+
+
 def links(page: Path) -> list[str]:
     """Give the targets of a page's links."""
     return re.findall(r"\]\(([^)\s]+)\)", _FENCE.sub("", page.read_text()))

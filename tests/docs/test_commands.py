@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from callhub.cli.run import make_app
-from tests.docs.pages import PAGES, ROOT, fences, name
+from tests.docs.pages import PAGES, ROOT, command_lines, fences, name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,7 +22,7 @@ HELP = ROOT / "docs/cli.md"
 
 def shown(page: Path) -> list[list[str]]:
     """Give the command lines of a page, without what they are piped into."""
-    typed = re.findall(r"^ *\$ (.+)$", "\n".join(fences(page, "console")), re.MULTILINE)
+    typed = command_lines("\n".join(fences(page, "console")))
     examples = re.findall(r"^  (callhub .+)$", "\n".join(fences(page, "text")), re.MULTILINE)
     return [shlex.split(line.partition(" |")[0], comments=True) for line in typed + examples]
 

@@ -14,6 +14,8 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 EXAMPLE = ROOT / "docs/example-provider"
 BUILT = shutil.ignore_patterns(".*", "__pycache__")
+CLI = "import sys; from callhub.cli import main; sys.exit(main(sys.argv[1:]))"
+OFFLINE = ("--quiet", "--no-config", "--no-cache", "--offline", "--no-deps", "--no-build-isolation")
 
 
 def distribution(
@@ -42,14 +44,18 @@ def environment(where: Path) -> Path:
 
 def install(python: Path, folder: Path) -> None:
     """Build a package and install it, without an index."""
-    options = ["--quiet", "--no-config", "--no-cache", "--offline", "--no-deps", "--no-build-isolation"]
-    ran = run(sys.executable, "-m", "uv", "pip", "install", *options, "--python", str(python), str(folder))
+    ran = run(sys.executable, "-m", "uv", "pip", "install", *OFFLINE, "--python", str(python), str(folder))
     assert ran.returncode == 0, ran.stderr
 
 
-def run(*command: str, cwd: Path | None = None, **variables: str) -> subprocess.CompletedProcess[str]:
-    """Run a program, with no setting of callhub's but these."""
+def variables(**given: str) -> dict[str, str]:
+    """Give the environment of a program, with no setting of callhub's but these."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("CALLHUB_", "PYTHON"))}
-    given = {**kept, "PYTHONDONTWRITEBYTECODE": "1", "COLUMNS": "100"}
-    given |= {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", **variables}  # an author has none of ours
-    return subprocess.run(command, cwd=cwd, env=given, check=False, capture_output=True, text=True)
+    own = {"PYTHONDONTWRITEBYTECODE": "1", "COLUMNS": "100"}
+    return {**kept, **own, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", **given}  # an author has no plugin of ours
+
+
+def run(*command: str, cwd: Path | None = None, **given: str) -> subprocess.CompletedProcess[str]:
+    """Run a program to its end."""
+    env = variables(**given)
+    return subprocess.run(command, cwd=cwd, env=env, check=False, capture_output=True, text=True)

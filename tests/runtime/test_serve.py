@@ -247,6 +247,7 @@ DOCUMENTED: list[tuple[int, str, str, list[str]]] = [
     (200, "GET", "assistants/inbound/asst_001", []),
     (200, "PATCH", "assistants/inbound/asst_001", request_body("assistants.inbound.update")),
     (200, "GET", "assistants/outbound", []),
+    (200, "GET", "whatsapp/accounts", []),
     (200, "GET", "webhooks", []),
     (
         201,

@@ -105,6 +105,7 @@ def fields(response: Response) -> dict[str, str]:
         ("assistants/inbound", "assistants.inbound.list"),
         ("assistants/inbound/asst_001", "assistants.inbound.get"),
         ("webhooks", "webhooks.list"),
+        ("whatsapp/accounts", "whatsapp.accounts.list"),
     ],
 )
 def test_reads_are_the_documented_bodies(client: Client, path: str, name: str) -> None:
@@ -226,7 +227,16 @@ def test_a_reading_key_may_not_write(client: Client, method: str, path: str, sco
 
 
 @pytest.mark.parametrize(
-    "path", ["calls", "calls/abc123", "cases", "contacts", "contacts/search?q=jo", "assistants/outbound"]
+    "path",
+    [
+        "calls",
+        "calls/abc123",
+        "cases",
+        "contacts",
+        "contacts/search?q=jo",
+        "assistants/outbound",
+        "whatsapp/accounts",
+    ],
 )
 def test_a_reading_key_may_read(client: Client, path: str) -> None:
     assert client.ask("GET", path, key="ek_live_readonly").status == 200
@@ -250,7 +260,7 @@ def test_methods_that_are_not_documented(client: Client, method: str, path: str)
     [
         "phone-numbers",
         "contact-groups",
-        "whatsapp/accounts",
+        "whatsapp/conversations",
         "assistants/outbound/asst_002",
         "webhooks/wh_001",
         "contacts?tags=vip,enterprise",

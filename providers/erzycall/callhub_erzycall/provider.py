@@ -62,6 +62,7 @@ class ErzyCall(Provider[ErzyCallSettings]):
         "get_inbound_assistant",
         "update_inbound_assistant",
         "list_outbound_assistants",
+        "list_whatsapp_accounts",
     )
     page_limit = 100
 
@@ -234,6 +235,10 @@ class ErzyCall(Provider[ErzyCallSettings]):
     def list_outbound_assistants(self) -> Flow[Any]:
         """Read the outbound assistants; no call can name one."""
         return _data((yield _get("assistants", "outbound")))
+
+    def list_whatsapp_accounts(self) -> Flow[Any]:
+        """Read the WhatsApp accounts; callhub itself sends no messages [/docs/api-reference/whatsapp]."""
+        return _data((yield _get("whatsapp", "accounts")))
 
 
 def _get(*segments: str, **asked: object) -> Request:

@@ -28,14 +28,15 @@ contacts                search is a part of the name or number in any case; a ph
                         on PATCH, but contact_456 doesn't count, so that the documented create works
 email                   something on both sides of one ``@``
 groupIds                any strings
-examples                calls, cases, contacts, assistants and webhooks of the documents stand ready; what is
-                        deleted of them is gone, and abc123 can't be cancelled, since it has ended
+examples                calls, cases, contacts, assistants, webhooks and the WhatsApp account of the documents
+                        stand ready; what is deleted of them is gone, and abc123 can't be cancelled,
+                        since it has ended
 webhooks                only the eight listed events; PATCH answers 200 with the object, DELETE 204
 other methods           404 NOT_FOUND
 ======================  ===============================================================================
 
-501 NOT_EMULATED, a code that the vendor doesn't have: phone numbers, contact groups, WhatsApp, the
-undocumented rest of assistants and webhooks, and several ``tags`` at once (AND or OR?).
+501 NOT_EMULATED, a code that the vendor doesn't have: phone numbers, contact groups, the undocumented
+rest of assistants, webhooks and WhatsApp, and several ``tags`` at once (AND or OR?).
 
 Ids count up after a prefix made of the instant at which the sandbox began, so that a sandbox
 started anew doesn't give an old id again.

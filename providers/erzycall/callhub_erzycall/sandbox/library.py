@@ -1,4 +1,4 @@
-"""Cases and assistants: made by people in the dashboard, read here, hardly changed."""
+"""Cases, assistants and accounts: made by people in the dashboard, read here, hardly changed."""
 
 from __future__ import annotations
 
@@ -27,6 +27,20 @@ _INBOUND = {
     "createdAt": "2025-01-05T12:00:00Z",
 }
 _OUTBOUND = {"id": "asst_002", "name": "Outbound Agent", "createdAt": "2025-01-05T12:00:00Z"}
+_WHATSAPP = {
+    "id": "wa_acct_abc123",
+    "status": "active",
+    "statusMessage": None,
+    "wabaId": "123456789012345",
+    "phoneNumberId": "987654321098765",
+    "displayPhoneNumber": "+60360431879",
+    "verifiedName": "My Business",
+    "qualityRating": "GREEN",
+    "messagesSent": 142,
+    "messagesReceived": 89,
+    "lastMessageAt": "2025-01-15T14:30:00.000Z",
+    "createdAt": "2025-01-01T09:00:00.000Z",
+}
 _FIELDS: checks.Rules = {"name": checks.text(1, 200), "systemPromptId": checks.text()}
 
 
@@ -86,3 +100,15 @@ class Assistants:
     def _outbound(self, ask: Ask) -> Response:
         checks.query(ask.hit.query, {})
         return reply(200, {"data": [_OUTBOUND]})
+
+
+class WhatsApp:
+    """The accounts that send messages; of its other endpoints the documents tell too little."""
+
+    def routes(self) -> tuple[Route, ...]:
+        """List the endpoint."""
+        return (Route("GET", "whatsapp/accounts", "whatsapp:read", self._accounts),)
+
+    def _accounts(self, ask: Ask) -> Response:
+        checks.query(ask.hit.query, {})
+        return reply(200, {"data": [_WHATSAPP]})

@@ -27,6 +27,7 @@ _READS = {
     "assistants:read",
     "phone_numbers:read",
     "webhooks:read",
+    "whatsapp:read",
 }
 
 

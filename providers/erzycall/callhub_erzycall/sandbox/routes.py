@@ -25,7 +25,7 @@ _SILENT: Mapping[str, tuple[str, str]] = {
     **dict.fromkeys(
         ("contact-groups", "contact_groups", "contactGroups"), ("contact groups", "their path and fields")
     ),
-    "whatsapp": ("WhatsApp", "more than two of its endpoints"),
+    "whatsapp": ("other endpoints of WhatsApp", "what they answer"),
     "assistants": ("other endpoints of assistants", "them"),
     "webhooks": ("other endpoints of webhooks", "them"),
 }

@@ -11,7 +11,7 @@ from callhub.provider.sandbox import Answer, Hit, Sandbox, SandboxClock
 from callhub_erzycall.sandbox.calls import Calls
 from callhub_erzycall.sandbox.contacts import Contacts
 from callhub_erzycall.sandbox.errors import ApiError, RateLimitedError
-from callhub_erzycall.sandbox.library import Assistants, Cases
+from callhub_erzycall.sandbox.library import Assistants, Cases, WhatsApp
 from callhub_erzycall.sandbox.limits import RateLimits, require_key, require_scope
 from callhub_erzycall.sandbox.memory import Memory
 from callhub_erzycall.sandbox.routes import Ask, Routes
@@ -58,7 +58,7 @@ class ErzyCallSandbox(Sandbox):
         cases, contacts = Cases(), Contacts(self._new_id)
         known = {"contactId": contacts.require, "caseId": cases.require}
         self._calls = Calls(ring=self.ring, known=known, new_id=self._new_id, pickup=pickup, rich=rich)
-        resources = (self._calls, cases, contacts, Assistants(), Webhooks(self._new_id))
+        resources = (self._calls, cases, contacts, Assistants(), Webhooks(self._new_id), WhatsApp())
         self._routes = Routes(row for resource in resources for row in resource.routes())
 
     def handle(self, hit: Hit) -> Answer:
