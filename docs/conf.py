@@ -25,6 +25,7 @@ nitpicky = True
 nitpick_ignore_regex = [
     ("py:.*", r"(?!callhub).*\..*"),  # the standard library and other packages have no page here
     ("py:class", r"datetime|timedelta|Path|dict\[str"),
+    ("py:class", r"(.*\.)?(H|Play|Sandbox)"),  # a type variable, an alias, a page of its own
     ("py:obj", ".*"),  # single backquotes in docstrings: a link where there is a page, else plain code
 ]
 

@@ -370,6 +370,8 @@ def error_reference() -> str:
 def _directive(name: str) -> str:
     module, _, bare = name.rpartition(".")
     kind = getattr(import_module(module or "callhub"), bare)
+    if not isinstance(kind, type):
+        return f".. autofunction:: {name}"
     options = ["members:"]
     if issubclass(kind, Enum):
         options += ["undoc-members:", "exclude-members: __new__"]

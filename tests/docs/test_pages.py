@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 import pytest
@@ -56,6 +57,15 @@ def test_tables_are_fresh() -> None:
 @pytest.mark.parametrize("public", callhub.__all__)
 def test_public_names_are_documented(public: str) -> None:
     assert f"\n.. autoclass:: {public}\n" in page("docs/reference.md")
+
+
+@pytest.mark.parametrize("module", ["callhub.hub", "callhub.testing", "callhub.testing.simulation"])
+def test_names_of_the_other_doors_are_documented(module: str) -> None:
+    names = import_module(module).__all__
+    doors = {"Hub", "AsyncHub"} if module == "callhub.hub" else set()  # told of as callhub's own
+    listed = re.findall(rf"^\.\. auto\w+:: {module}\.(\w+)$", page("docs/reference.md"), re.MULTILINE)
+    told = re.findall(r"`simulation\.(\w+)`", page("docs/testing.md"))
+    assert {*names} - doors <= {*listed, *told}
 
 
 @pytest.mark.parametrize("error", ERRORS)
