@@ -248,10 +248,11 @@ def _claim(trial: Trial, request: Request) -> Steps[Claimed | Denial]:
 
 def _dial(trial: Trial, flow: Flow[Call], request: Request) -> Steps[Call | CallhubError]:
     """Send the request that may ring a phone, once, and write down how it ended."""
-    left = yield from time_to_dial(trial.until, trial.started_at, trial.lease, trial.intent.deadline)
+    left = yield from _last_look(trial)
     if left is None:
         said = "the time was used up before the request was sent; nothing was sent"
-        return (yield from _no_or_maybe(trial, Unreachable(said, provider=trial.link.provider.name)))
+        unsent = Unreachable(said, provider=trial.link.provider.name)
+        return (yield from _no_or_maybe(trial, unsent, blamed=False))
     again = trial.link.provider.supports(Feature.IDEMPOTENT_CREATE)
     try:
         answer = yield from send(trial.link, request, left * FIRST_SHARE if again else left)
@@ -269,6 +270,18 @@ def _dial(trial: Trial, flow: Flow[Call], request: Request) -> Steps[Call | Call
     return (yield from _accepted(trial, settled))
 
 
+def _last_look(trial: Trial) -> Steps[float | None]:
+    """Look at the clocks for the last time; who is cancelled here has sent nothing."""
+    try:
+        return (yield from time_to_dial(trial.until, trial.started_at, trial.lease, trial.intent.deadline))
+    except GeneratorExit:
+        raise
+    except BaseException:
+        said = "callhub was interrupted before the request was sent"
+        yield from _settle(trial, Verdict.UNREACHABLE, said, blamed=False)
+        raise
+
+
 def _accepted(trial: Trial, news: Call) -> Steps[Call | CallhubError]:
     """Write an acceptance down; one that names a call which is another attempt's proves nothing."""
     ordinal = trial.intent.ordinal
@@ -279,11 +292,12 @@ def _accepted(trial: Trial, news: Call) -> Steps[Call | CallhubError]:
     return (yield from _no_or_maybe(trial, OutcomeUnknown(said, provider=trial.link.provider.name)))
 
 
-def _no_or_maybe(trial: Trial, error: CallhubError) -> Steps[Call | CallhubError]:
+def _no_or_maybe(trial: Trial, error: CallhubError, *, blamed: bool = True) -> Steps[Call | CallhubError]:
     """Write a no or a maybe down; where somebody has taken the attempt over meanwhile, their end counts."""
     kinds = {OutcomeUnknown: Verdict.MAYBE, Unreachable: Verdict.UNREACHABLE}
     ended, ordinal = kinds.get(type(error), Verdict.REFUSED), trial.intent.ordinal
-    call = yield from _settle(trial, ended, str(error), opted_out=isinstance(error, Suppressed))
+    opted_out = isinstance(error, Suppressed)
+    call = yield from _settle(trial, ended, str(error), opted_out=opted_out, blamed=blamed)
     stands = call.attempts[ordinal - 1].verdict
     if stands == Verdict.ACCEPTED:
         return call
@@ -295,9 +309,18 @@ def _no_or_maybe(trial: Trial, error: CallhubError) -> Steps[Call | CallhubError
 
 
 def _settle(
-    trial: Trial, ended: Verdict, reason: str | None, news: Call | None = None, *, opted_out: bool = False
+    trial: Trial,
+    ended: Verdict,
+    reason: str | None,
+    news: Call | None = None,
+    *,
+    opted_out: bool = False,
+    blamed: bool = True,
 ) -> Steps[Call]:
-    """Write down how the attempt ended; where somebody has done so already, theirs stands."""
+    """Write down how the attempt ended; where somebody has done so already, theirs stands.
+
+    Unless the vendor is `blamed`, what failed says nothing of its health.
+    """
     intent, finished = trial.intent, (yield from ask(Now()))
     attempt = Attempt(
         provider=trial.link.provider.name,
@@ -307,7 +330,7 @@ def _settle(
         reason=reason,
     )
     call = as_of(after(replace(trial.call, attempts=(*intent.past, attempt)), news), finished)
-    failed = ended in (Verdict.UNREACHABLE, Verdict.MAYBE)
+    failed = blamed and ended in (Verdict.UNREACHABLE, Verdict.MAYBE)
     told = trial.cooling and (failed or (trial.ailing and ended is Verdict.ACCEPTED))
     settle = Settle(
         call, intent.ordinal, ended, reason, finished,

@@ -134,7 +134,7 @@ def _settle_one(context: Context, call: Call, ordinal: int, provider: str, deadl
     """Settle one attempt, or say why it can't be settled."""
     link = context.links.get(provider)
     if link is None:
-        return f"{provider} is not configured here"
+        return (yield from _leave(call, f"{provider} is not configured here"))
     doubt = yield from ask(FindDoubt(call.id, ordinal, account_of(link)))
     if doubt is None:
         return ""
@@ -201,14 +201,16 @@ def _once_more(case: _Case) -> Steps[CallhubError | Denial | None]:
     )
     if isinstance(taken, Denial):
         return taken
-    left = yield from time_to_dial(ticks + lease, now, lease, case.deadline)
-    if left is None:
-        return InvalidState("the lease ran out before it was sent again", dialed="maybe", call=case.call)
-    return (yield from _answered(case, flow, taken, left))
+    return (yield from _answered(case, flow, taken, (ticks + lease, now, lease)))
 
 
-def _answered(case: _Case, flow: Flow[Call], request: Request, left: float) -> Steps[CallhubError | None]:
+def _answered(
+    case: _Case, flow: Flow[Call], request: Request, lease: tuple[float, datetime, float]
+) -> Steps[CallhubError | None]:
     try:
+        left = yield from time_to_dial(*lease, case.deadline)
+        if left is None:
+            return InvalidState("the lease ran out before it was sent again", dialed="maybe", call=case.call)
         answer = yield from send(case.link, request, left)
         settled = yield from judge(case.link, flow, case.order.to, answer, case.deadline)
     except GeneratorExit:

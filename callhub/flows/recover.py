@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from callhub.errors import CallhubError, LedgerError
+from callhub.errors import CallhubError
 from callhub.flows.effects import Steps, Ticks, ask
 from callhub.flows.operations import FindById, Unsettled
 from callhub.flows.reconcile import settle
@@ -55,20 +55,20 @@ def recover(context: Context) -> Steps[Recovery]:
 
 
 def _recover_one(context: Context, call_id: str, report: Recovery) -> Steps[None]:
-    record = yield from ask(FindById(call_id))
-    if record is None:
-        return
+    """Settle one call; what keeps it from being read or settled keeps no other waiting."""
+    record, why = None, ""
     deadline = (yield from ask(Ticks())) + TIME_FOR_ONE
     try:
-        record, why = yield from settle(context, record, deadline)
-    except LedgerError:
-        raise
+        record = yield from ask(FindById(call_id))
+        if record is not None:
+            record, why = yield from settle(context, record, deadline)
     except CallhubError as error:
         why = str(error)
-    call = record.call
-    if not record.doubtful:
-        (report.not_placed if record.free else report.placed).append(call)
-        return
-    (report.needs_person if call.needs_person else report.in_doubt).append(call)
     if why:
-        report.problems[call.id] = why
+        report.problems[call_id] = why
+    if record is None:
+        return
+    if not record.doubtful:
+        (report.not_placed if record.free else report.placed).append(record.call)
+        return
+    (report.needs_person if record.call.needs_person else report.in_doubt).append(record.call)

@@ -92,50 +92,75 @@ class AsyncRunner:
         """Perform every effect of a flow, and return what the flow returns.
 
         What the ledger has begun is finished before a cancellation is let through: the flow must
-        know what was written.
+        know what was written. Whatever the flow makes of it, whoever cancels sees the cancellation.
 
         Raises:
             ConfigurationError: the hub is closed.
         """
         _refuse_if(self.closed)
         move: Callable[[], Effect[Any]] = partial(next, steps)
-        cancelled: asyncio.CancelledError | None = None
+        cancellation = _Cancellation()
         while True:
             try:
                 effect = move()
             except StopIteration as stop:
-                if cancelled is not None:
-                    raise cancelled from None
+                cancellation.insist()
                 result: T = stop.value
                 return result
+            except Exception as error:
+                cancellation.insist(error)
+                raise
             try:
-                if isinstance(effect, LedgerOp):
-                    answer, late = await self._finish(effect)
-                    cancelled = late or cancelled
-                elif type(effect) in self._instant:
-                    answer = self._instant[type(effect)](effect)
-                else:
-                    late, cancelled = cancelled, None
-                    answer = await self._unless(late, effect)
+                answer = await self._perform(effect, cancellation)
             except BaseException as error:  # noqa: BLE001 - the flow decides, cancellation included
+                cancellation.notice(error)
                 move = partial(steps.throw, error)
             else:
                 move = partial(steps.send, answer)
 
-    async def _unless(self, cancelled: asyncio.CancelledError | None, effect: Effect[Any]) -> Any:
-        if cancelled is not None:
-            raise cancelled
+    async def _perform(self, effect: Effect[Any], cancellation: _Cancellation) -> Any:
+        if isinstance(effect, LedgerOp):
+            return await self._finish(effect, cancellation)
+        cancellation.deliver()
+        if type(effect) in self._instant:
+            return self._instant[type(effect)](effect)
         return await self._table[type(effect)](effect)
 
-    async def _finish(self, operation: LedgerOp[T]) -> tuple[T, asyncio.CancelledError | None]:
+    async def _finish(self, operation: LedgerOp[T], cancellation: _Cancellation) -> T:
         task = asyncio.ensure_future(asyncio.to_thread(self._ledger.perform, operation))
-        cancelled = None
         while not task.done():
             try:
                 await asyncio.wait([task])
             except asyncio.CancelledError as error:
-                cancelled = error
-        return task.result(), cancelled
+                cancellation.owe(error)
+        return task.result()
+
+
+class _Cancellation:
+    """That a task was cancelled, and whether its flow has heard of it."""
+
+    def __init__(self) -> None:
+        self._error: asyncio.CancelledError | None = None
+        self._owed = False
+
+    def owe(self, error: asyncio.CancelledError) -> None:
+        """Keep a cancellation from the flow until it asks for something else than the ledger."""
+        self._error, self._owed = error, True
+
+    def deliver(self) -> None:
+        """Raise what the flow hasn't heard of."""
+        if self._owed and self._error is not None:
+            raise self._error
+
+    def notice(self, error: BaseException) -> None:
+        """Remember that the flow hears of a cancellation now."""
+        if isinstance(error, asyncio.CancelledError):
+            self._error, self._owed = error, False
+
+    def insist(self, instead_of: Exception | None = None) -> None:
+        """Raise the cancellation, whatever the flow has made of it."""
+        if self._error is not None:
+            raise self._error from instead_of
 
 
 def _refuse_if(closed: bool) -> None:  # noqa: FBT001 - private, and named where it's used

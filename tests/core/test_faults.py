@@ -25,6 +25,7 @@ from callhub import (
     RateLimited,
     Unreachable,
 )
+from callhub.flows.operations import Settle
 from callhub.ledger.store import Ledger
 from callhub.policy.retry import TRIES
 from callhub.provider.http import Response, to_json
@@ -742,8 +743,52 @@ async def test_a_task_that_is_cancelled_while_it_claims_sends_nothing(
         lock.give_back()
         with pytest.raises(asyncio.CancelledError):
             await task
-    assert [row["verdict"] for row in rows("attempts")] != ["accepted"]
-    assert vendor.relay.seen == []
+        assert [row["verdict"] for row in rows("attempts")] == ["unreachable"]
+        assert vendor.relay.seen == []
+        again = await hub.calls.create(**keyed(vendor))
+    assert [each.verdict for each in again.attempts] == ["unreachable", "accepted"]
+    assert len(vendor.posts) == 1
+
+
+async def test_a_task_that_is_cancelled_while_it_claims_to_send_again_gives_its_lease_back(
+    world: World, erzycall: Vendor, rows: Rows, lock: Lock
+) -> None:
+    with Hub(providers=world.settings, scripts=SCRIPTS, ledger=rows.url, clock=world.clock) as before:
+        call = erzycall.in_doubt(before, idempotency_key="order-1")
+    async with hub_of(world, rows.url) as hub:
+        lock.take()
+        task = asyncio.create_task(hub.calls.reconcile(call.id))
+        done, _ = await asyncio.wait([task], timeout=0.2)
+        assert not done
+        posts = len(erzycall.posts)
+        task.cancel()
+        lock.give_back()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        (row,) = rows("attempts")
+        assert (row["verdict"], row["lease_until"], len(erzycall.posts)) == ("maybe", 0, posts)
+        assert (await hub.calls.create(**keyed(erzycall))).replayed
+
+
+async def test_a_cancellation_is_seen_whatever_fails_meanwhile(
+    world: World, vendor: Vendor, rows: Rows, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(operation: Any) -> Any:
+        if isinstance(operation, Settle):
+            raise LedgerError("the disk is full")
+        return perform(operation)
+
+    arrived = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    vendor.relay.watch = lambda _: loop.call_soon_threadsafe(arrived.set)
+    vendor.fail("hang_after")
+    async with hub_of(world, rows.url) as hub:
+        perform = hub._ledger.perform  # noqa: SLF001
+        monkeypatch.setattr(hub._ledger, "perform", fail)  # noqa: SLF001
+        with pytest.raises(asyncio.CancelledError) as caught:
+            await cancelled(hub.calls.create(**keyed(vendor)), arrived)
+    assert isinstance(caught.value.__cause__, LedgerError)
+    assert len(vendor.posts) == 1
 
 
 class Telling(Instant):

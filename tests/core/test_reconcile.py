@@ -399,7 +399,12 @@ def test_the_risk_is_the_callers_to_take(hub: Any, aicaller: Vendor) -> None:
 
 def test_a_vendor_that_is_not_configured_any_more(side: Side, vendor: Vendor, rows: Rows) -> None:
     call = vendor.in_doubt(side.hub(ledger=rows.url))
-    stays(side.hub(ledger=rows.url, providers={}), call, f"{vendor.name} is not configured here")
+    lacking = side.hub(ledger=rows.url, providers={})
+    assert stays(lacking, call, f"{vendor.name} is not configured here").needs_person
+    report = lacking.recover()
+    assert ([each.id for each in report.needs_person], report.in_doubt) == ([call.id], [])
+    report = side.hub(ledger=rows.url).recover()
+    assert [(each.id, each.needs_person) for each in report.placed] == [(call.id, False)]
 
 
 @pytest.mark.parametrize("wait", [False, True], ids=["window", "later"])
@@ -477,6 +482,17 @@ def test_what_can_not_be_settled_now_is_told_and_tried_again(side: Side, world: 
     assert "the look-up failed" in report.problems[call.id]
     world.aicaller.relay.rigged = lambda _: None
     assert [each.id for each in hub.recover().placed] == [call.id]
+
+
+def test_one_row_that_can_not_be_read_keeps_no_other_call_waiting(
+    side: Side, world: World, rows: Rows
+) -> None:
+    hub = side.hub(ledger=rows.url)
+    broken, other = (world.aicaller.in_doubt(hub, to=number) for number in (NUMBER, OTHER))
+    change(rows, "UPDATE intents SET call = '{' WHERE rowid = (SELECT min(rowid) FROM intents)")
+    report = side.hub(ledger=rows.url).recover()
+    assert [call.id for call in report.placed] == [other.id]
+    assert "ledger" in report.problems[broken.id]
 
 
 def test_a_call_that_is_being_placed_is_left_alone(side: Side, erzycall: Vendor, rows: Rows) -> None:

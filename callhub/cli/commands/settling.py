@@ -39,7 +39,7 @@ def recover_(*, as_json: AsJson = False) -> int:
     if not as_json:
         for call in report.needs_person:
             out.note(f"find out at {call.provider} whether it was placed, then: callhub resolve {call.id} …")
-    return Exit.UNKNOWN if report.in_doubt or report.needs_person else Exit.DONE
+    return Exit.UNKNOWN if report.in_doubt or report.needs_person or report.problems else Exit.DONE
 
 
 @resolve.default
