@@ -14,6 +14,7 @@ from callhub.errors import UnsupportedFeature
 from callhub.model.contact import Contact
 from callhub.model.route import Failover
 from callhub.policy import numbers
+from callhub.policy.scripts import CONTACT_FIELDS
 from callhub.provider.order import Problem
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ SAID = (
     *("to", "script", "variables", "contact", "first_message"),
     *("scheduled_at", "from_number", "record", "extras"),
 )
+SAID_OF_CONTACT = ("id", *CONTACT_FIELDS)  # no vendor is told its tags, its groups or what is its own
 ON_UNKNOWN = ("raise", "accept_risk")
 LONGEST_KEY = 255
 LARGEST = 10**18  # a number that is spoken; NaN and the infinities are out, too
@@ -51,7 +53,7 @@ def document(request: CallRequest) -> str | None:
 
 def _said(value: Any) -> Any:
     if isinstance(value, Contact):
-        fields = {name: getattr(value, name) for name in Contact.__struct_fields__ if name != "source"}
+        fields = {name: getattr(value, name) for name in SAID_OF_CONTACT}
         return {name: said for name, said in fields.items() if said not in (None, (), {})}
     return value.astimezone(UTC) if _aware(value) else value
 

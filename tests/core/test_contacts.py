@@ -288,6 +288,18 @@ def test_a_call_through_another_vendor_to_an_entry_that_the_own_book_knows(hub: 
     assert len(world.erzycall.relay.seen) == asked
 
 
+def test_a_person_who_is_sorted_anew_is_still_the_same_person(hub: Any, vendor: Vendor) -> None:
+    made = hub.contacts.create(**ADA)
+    first = hub.calls.create(**wish(vendor, to=None, contact=made, idempotency_key="order-1"))
+    sorted_ = hub.contacts.update(made.id, tags=["late"], groups=["b"], custom_fields={"seen": "2026"})
+    again = hub.calls.create(**wish(vendor, to=None, contact=sorted_, idempotency_key="order-1"))
+    assert (again.id, again.replayed) == (first.id, True)
+    moved = hub.contacts.update(made.id, phone="+14155550110")
+    with pytest.raises(Conflict):
+        hub.calls.create(**wish(vendor, to=None, contact=moved, idempotency_key="order-1"))
+    assert len(vendor.posts) == 1
+
+
 def test_nobody_is_called_who_is_in_no_book(hub: Any, vendor: Vendor) -> None:
     made = hub.contacts.create(**ADA)
     hub.contacts.delete(made.id)
