@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -55,9 +56,17 @@ class HubSettings(BaseSettings):
         description="What vendors' idempotency keys are derived from. Default: the ledger's own id.",
     )
     idempotency_window: float = Field(
-        600.0, description="Seconds for which a vendor is trusted to know an idempotency key again."
+        600.0,
+        ge=0,
+        allow_inf_nan=False,
+        description="Seconds for which a vendor is trusted to know an idempotency key again.",
     )
-    settling: float = Field(5.0, description="Seconds after which a vendor's list is trusted to show a call.")
+    settling: float = Field(
+        5.0,
+        ge=0,
+        allow_inf_nan=False,
+        description="Seconds after which a vendor's list is trusted to show a call.",
+    )
     numbers: Literal["e164", "valid"] = Field(
         "e164", description="What a number must be: E.164 syntax, or a number that can exist."
     )
@@ -104,10 +113,28 @@ def read() -> HubSettings:
 
 def named_providers(settings: HubSettings) -> list[str]:
     """Name the providers that the file or a ``CALLHUB_<NAME>_<FIELD>`` variable configures."""
-    own = {f"CALLHUB_{field.upper()}" for field in (*HubSettings.model_fields, "config", "public_url")}
     installed = registry.installed()
-    owners = (_owner(key, installed) for key in os.environ if key not in own)
+    owners = (_owner(key, installed) for key in os.environ if key not in _own())
     return sorted({*settings.providers, *filter(None, owners)})
+
+
+def unread() -> dict[str, str | None]:
+    """Name the ``CALLHUB_`` variables that nothing reads, each with the one that may be meant."""
+    known = _own()
+    for name in registry.installed():
+        try:
+            known |= {variable(name, field) for field in registry.load(name).settings_type.model_fields}
+        except ConfigurationError:  # what a plugin that can't be loaded would read, nobody knows
+            known |= {key for key in os.environ if key.startswith(variable(name, ""))}
+    strangers = sorted(key for key in os.environ if key.startswith("CALLHUB_") and key not in known)
+    return {key: next(iter(get_close_matches(key, known, 1, 0.8)), None) for key in strangers}
+
+
+def _own() -> set[str]:
+    """Give the variables that are no provider's."""
+    return {
+        f"CALLHUB_{name.upper()}" for name in (*HubSettings.model_fields, "config", "debug", "public_url")
+    }
 
 
 def _owner(key: str, installed: Iterable[str]) -> str | None:

@@ -13,7 +13,9 @@ import callhub
 from callhub import config
 from callhub.cli.failures import readable
 from callhub.errors import CallhubError, Refused, Unreachable
+from callhub.model.route import route_of
 from callhub.policy.guards import Guards
+from callhub.policy.routing import choose
 from callhub.policy.scripts import ScriptMap
 from callhub.provider import registry
 
@@ -69,7 +71,11 @@ class Checked:
 
 @dataclass(frozen=True, slots=True)
 class Findings:
-    """Everything that was found out."""
+    """Everything that was found out.
+
+    Attributes:
+        unread: variables that nothing reads, each with the one that may be meant.
+    """
 
     callhub: str
     python: str
@@ -84,8 +90,11 @@ class Findings:
     restored: bool = False
     guards: str = ""
     guards_problem: str | None = None
+    route: tuple[str, ...] = ()
+    route_problem: str | None = None
     scripts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     scripts_problem: str | None = None
+    unread: Mapping[str, str | None] = field(default_factory=dict)
     providers: tuple[Checked, ...] = ()
 
     @property
@@ -97,7 +106,7 @@ class Findings:
     def well(self) -> bool:
         """Tell whether nothing is wrong."""
         problems = [self.file_problem, self.ledger_problem, self.guards_problem, self.scripts_problem]
-        problems += [each.problem for each in self.providers]
+        problems += [self.route_problem, *(each.problem for each in self.providers)]
         return self.set_up and not any(problems)
 
 
@@ -111,6 +120,7 @@ def examine(wanted: Sequence[str] = ()) -> Findings:
         registry.load(name)
     settings, file_problem = _settings()
     guards, guards_problem = _guards(settings)
+    route, route_problem = _route(settings)
     scripts, scripts_problem = _scripts(settings)
     return Findings(
         callhub=version("callhub"),
@@ -121,8 +131,11 @@ def examine(wanted: Sequence[str] = ()) -> Findings:
         **_ledger(settings),
         guards=guards,
         guards_problem=guards_problem,
+        route=route,
+        route_problem=route_problem,
         scripts=scripts,
         scripts_problem=scripts_problem,
+        unread=config.unread(),
         providers=_providers(settings, wanted),
     )
 
@@ -162,6 +175,18 @@ def _guards(settings: HubSettings) -> tuple[str, str | None]:
         *(f"gap {gap}" for gap in [given.get("gap")] if gap),
     ]
     return ", ".join(words), None
+
+
+def _route(settings: HubSettings) -> tuple[tuple[str, ...], str | None]:
+    """Give the vendors of the hub's route; each of them must be configured."""
+    try:
+        route = route_of(settings.route)
+        named = route.providers if route else ()
+        for name in named:
+            choose(name, config.named_providers(settings))
+    except CallhubError as error:
+        return (), str(error)
+    return named, None
 
 
 def _scripts(settings: HubSettings) -> tuple[dict[str, tuple[str, ...]], str | None]:

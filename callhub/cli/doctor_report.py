@@ -43,15 +43,23 @@ def _basics(found: Findings) -> None:
         _finding("in doubt", None, _in_doubt(found), good=not found.unsettled and not found.restored)
     no_guards = "none: nothing limits how often a person is dialled"
     _finding("guards", found.guards_problem, found.guards or no_guards, good=bool(found.guards))
+    no_route = "none: a call names its vendor, where there are several"
+    _finding("route", found.route_problem, ", ".join(found.route) or no_route, good=bool(found.route))
     _finding("scripts", found.scripts_problem, scripts or "none", good=bool(scripts))
+    for variable, meant in found.unread.items():
+        hint = f"; is {meant} meant?" if meant else ""
+        _finding("unread", None, f"{variable}: nothing reads it{hint}", good=False)
 
 
 def _in_doubt(found: Findings) -> str:
     """Say which calls are unsettled, and what to do about them."""
     held = "; restored from a backup: unknown keys are looked up first, see `callhub ledger reopen --help`"
-    person = f", of which {found.needs_person} need a person" if found.needs_person else ""
-    calls = f"{found.unsettled} calls{person}: `callhub recover` settles what it can"
-    return (calls if found.unsettled else "no call") + (held if found.restored else "")
+    person = f"{found.needs_person} for a person: look at the vendor, then `callhub resolve`"
+    rest = f"{found.unsettled - found.needs_person} for `callhub recover`"
+    counts = ((found.unsettled > found.needs_person, rest), (found.needs_person, person))
+    return (", ".join(text for count, text in counts if count) or "no call") + (
+        held if found.restored else ""
+    )
 
 
 def _provider(checked: Checked, found: Findings) -> None:

@@ -150,7 +150,7 @@ def _rung(told: errors.CallhubError, *, placing: bool) -> Iterator[str]:
         yield "A phone may have rung, or may still ring."
         if told.call is not None:
             yield f"What is known of the call: callhub calls get {told.call.id}"
-    elif placing and type(told) is not errors.CallhubError:
+    elif placing and type(told) is not errors.CallhubError and "nothing was dialled" not in str(told):
         yield "Nothing was dialled."
 
 
@@ -188,19 +188,20 @@ def _problem(told: errors.CallhubError) -> Iterator[str]:
     if not fields or told.code is not None:
         yield f"error: {_for_the_shell(str(told))}"
         return
-    named = {_option(name): text for name, text in fields.items()}
+    named = [_in_the_shell(name, text) for name, text in fields.items()]
     if len(named) == 1:
-        yield from (f"error: {option} {_for_the_shell(text)}" for option, text in named.items())
+        yield f"error: {named[0]}"
         return
     yield f"error: {len(named)} things are wrong:"
-    yield from (f"  {option} {_for_the_shell(text)}" for option, text in named.items())
+    yield from (f"  {each}" for each in named)
 
 
-def _option(field: str) -> str:
-    """Name what was typed for a field; a line of a file is one as it stands."""
-    if field in OPTIONS or not field.isidentifier():
-        return OPTIONS.get(field, field)
-    return f"--{field.replace('_', '-')}"
+def _in_the_shell(field: str, text: str) -> str:
+    """Say what is wrong with a field as it was typed; of a line of a file, as it stands there."""
+    if field not in OPTIONS and not field.isidentifier():
+        return f"{field} {text}"
+    option = OPTIONS.get(field) or f"--{field.replace('_', '-')}"
+    return f"{option} {_for_the_shell(text)}"
 
 
 def _for_the_shell(text: str) -> str:

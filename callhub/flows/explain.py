@@ -50,4 +50,5 @@ def _verdict(record: Record) -> str:
         return "It is in doubt: it may have rung, so it isn't dialled again before that is settled."
     if record.free:
         return "Nothing rang: every attempt is a proven no, so the same key may dial again."
-    return f"{call.provider} has it; it is {call.status}" + (f", {call.outcome}." if call.outcome else ".")
+    outcome = f", {call.outcome}" if call.outcome and str(call.outcome) != call.status else ""
+    return f"{call.provider} has it; it is {call.status}{outcome}."

@@ -14,9 +14,10 @@ from callhub.flows.reading import about, locate, named, observed, read, unknown_
 from callhub.flows.suppression import heed, leave_alone
 from callhub.model.call import Call, as_of, merged
 from callhub.model.lifecycle import CallOutcome, CallStatus
+from callhub.policy import numbers
 from callhub.policy.intake import EARLIEST, LATEST, page_fault
 from callhub.provider.capability import Feature, Support
-from callhub.provider.order import CallFilter, Page
+from callhub.provider.order import CallFilter, Page, Problem, reject
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -102,7 +103,10 @@ def page(context: Context, wanted: Wanted, cursor: tuple[int, Any]) -> Steps[Pag
 
 def history(wanted: Wanted, to: str | None, before: str | None) -> Steps[Page[Call]]:
     """Read one page of the ledger's calls, newest first."""
-    calls = yield from ask(History(wanted.status, wanted.since, wanted.until, to, before, HISTORY_PAGE))
+    number = numbers.readable(to)
+    if to is not None and number is None:
+        reject([Problem("to", numbers.fault(to) or "")])
+    calls = yield from ask(History(wanted.status, wanted.since, wanted.until, number, before, HISTORY_PAGE))
     return Page(calls, calls[-1].id if len(calls) == HISTORY_PAGE else None)
 
 

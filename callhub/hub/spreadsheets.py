@@ -75,9 +75,9 @@ def rows_of(path: Path) -> Iterator[tuple[int, list[str]]]:
     except OSError as error:
         reason = error.strerror or type(error).__name__
     except UnicodeDecodeError:
-        reason = "it is no CSV file in UTF-8"
+        reason = "it isn't CSV in UTF-8"
     except csv.Error as error:
-        reason = f"it is no CSV file in UTF-8: line {last + 1}: {error}"
+        reason = f"it isn't CSV in UTF-8: line {last + 1}: {error}"
     else:
         return
     raise InvalidRequest(f"{path.name} can't be read: {reason}", fields={"path": reason})

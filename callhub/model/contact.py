@@ -9,6 +9,8 @@ import msgspec
 
 from callhub.model.source import Source
 
+OWN_BOOK = "callhub"  # the name of callhub's own book, and so no vendor's
+
 
 class Contact(msgspec.Struct, frozen=True, kw_only=True):
     """A person, as callhub and the vendors' books know them.

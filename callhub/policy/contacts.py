@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from callhub.model.contact import Contact
     from callhub.provider.order import ContactFilter
 
-OWN = "callhub"  # what its own book is called where books are named
 FIELDS = ("name", "phone", "email", "notes", "tags", "groups", "custom_fields", "timezone")
 LONGEST = 50_000  # characters of one field: what every CSV reader takes in a cell
 GROWING = ("tags", "groups")  # lists of which a copy takes nothing away

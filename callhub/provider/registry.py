@@ -13,6 +13,7 @@ from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from stevedore.named import NamedExtensionManager
 
 from callhub.errors import ConfigurationError, UnknownProvider
+from callhub.model.contact import OWN_BOOK
 from callhub.provider.base import Provider
 
 GROUP = "callhub.providers"
@@ -82,6 +83,8 @@ def _problem(name: str, plugin: object) -> str | None:
     """Say what is wrong with what an entry point names; None where it is a provider for this callhub."""
     if not NAME.fullmatch(name):
         return "needs another name: a lower-case letter first, then letters, digits and single hyphens"
+    if name == OWN_BOOK:
+        return "needs another name: this one is callhub's own"
     if not (isinstance(plugin, type) and issubclass(plugin, Provider)):
         return "is no callhub Provider: its entry point must name a subclass of it"
     lacking = [each for each in NEEDED if not hasattr(plugin, each)] + sorted(plugin.__abstractmethods__)

@@ -180,4 +180,7 @@ def test_a_file_with_broken_lines_is_not_imported(cli: Cli, tmp_path: Path) -> N
         "  line 4 phone must be a number with its country code, such as +14155551234",
     ]
     assert set(cli("contacts", "import", "book.csv", "--json").error["fields"]) == {"line 3", "line 4"}
+    (tmp_path / "book.csv").write_text("name,phone,custom_fields\nAda,+14155554051,{\n")
+    (told, *_) = cli("contacts", "import", "book.csv").err.splitlines()
+    assert told.startswith("error: line 2 custom_fields ")  # the column, not --field
     assert cli("contacts", "list").out == ""

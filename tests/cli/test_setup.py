@@ -76,6 +76,40 @@ def test_a_vendor_that_does_not_answer_is_found(
     assert erzycall.alive
 
 
+@pytest.mark.usefixtures("both")
+def test_the_route_is_checked(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "none: a call names its vendor" in cli("doctor").out
+    monkeypatch.setenv("CALLHUB_ROUTE", '["erzycall", "aicaller"]')
+    assert "erzycall, aicaller" in cli("doctor").out
+    for wrong in ('["erzycall", "acme"]', '{"failover": ["erzycall"], "attempts": 0}'):
+        monkeypatch.setenv("CALLHUB_ROUTE", wrong)
+        found = cli("doctor", "--json")
+        assert (found.code, found.json["ok"], found.json["route"]) == (1, False, [])
+        assert found.json["route_problem"]
+
+
+@pytest.mark.usefixtures("both")
+@pytest.mark.parametrize("setting", ["CALLHUB_SETTLING", "CALLHUB_IDEMPOTENCY_WINDOW"])
+def test_times_that_can_not_be_are_found(cli: Cli, setting: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for wrong in ("-1", "nan", "inf", "soon"):
+        monkeypatch.setenv(setting, wrong)
+        ran = cli("doctor")
+        assert (ran.code, setting.removeprefix("CALLHUB_").lower() in ran.out) == (1, True)
+
+
+@pytest.mark.usefixtures("both")
+def test_a_variable_that_nothing_reads_is_named(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    for variable in ("CALLHUB_ERZICALL_API_KEY", "CALLHUB_PAINT", "CALLHUB_DEBUG", "CALLHUB_PUBLIC_URL"):
+        monkeypatch.setenv(variable, "x")
+    found = cli("doctor")
+    assert (found.code, found.lines[-1]) == (0, "All is well.")
+    told = " ".join(found.out.split())
+    assert "CALLHUB_ERZICALL_API_KEY: nothing reads it; is CALLHUB_ERZYCALL_API_KEY meant?" in told
+    assert "CALLHUB_PAINT: nothing reads it ok AICaller" in told
+    unread = cli("doctor", "--json").json["unread"]
+    assert unread == {"CALLHUB_ERZICALL_API_KEY": "CALLHUB_ERZYCALL_API_KEY", "CALLHUB_PAINT": None}
+
+
 def test_a_missing_setting_is_found_and_explained(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CALLHUB_AICALLER_API_KEY", "k")
     ran = cli("doctor")

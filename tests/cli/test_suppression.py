@@ -35,6 +35,7 @@ def test_who_is_on_the_list_is_not_called(cli: Cli, erzycall: Served) -> None:
     cli("suppression", "add", "+14155557402")
     ran = cli("call", "+14155557402", *CALL)
     assert (ran.code, "suppression list" in ran.err) == (4, True)
+    assert ran.err.lower().count("nothing was dialled") == 1
     assert erzycall.alive
 
 

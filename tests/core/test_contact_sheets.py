@@ -222,7 +222,7 @@ def test_every_broken_line_is_named_at_once(side: Side, tmp_path: Path) -> None:
         (b"name;phone\nAda;1\n", "columns are separated by commas"),
         (b"Ada,+14155550123\n", "lacks name and phone"),
         (b"name,phone,name\n", "has headings twice: name"),
-        (b"name,phone\n\xff,\xfe\n", "it is no CSV file in UTF-8"),
+        (b"name,phone\n\xff,\xfe\n", "it isn't CSV in UTF-8"),
         (b'name,phone\nAda,"+1415\n', "line 2: unexpected end of data"),
         (b"name,phone,\nAda,+14155550123,lost\n", "line 2 the line has a cell without a heading"),
     ],

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from callhub import Failover, NotFound, OutcomeUnknown
 from callhub.provider.http import Response
-from tests.core.kit import PERSON, call_of, secrets_in, wish
+from tests.core.kit import PERSON, START, call_of, secrets_in, wish
 
 if TYPE_CHECKING:
     from tests.core.kit import Rows, Side, Vendor, World
@@ -35,6 +36,12 @@ def test_it_tells_what_came_of_it(hub: Any, vendor: Vendor) -> None:
     hub.calls.wait(call.id)
     outcome = {"erzycall": "unknown", "aicaller": "conversation"}[vendor.name]
     assert hub.calls.explain(call.id).verdict == f"{vendor.name} has it; it is ended, {outcome}."
+
+
+def test_a_word_that_says_both_is_said_once(hub: Any, erzycall: Vendor) -> None:
+    call = hub.calls.create(**wish(erzycall, scheduled_at=START + timedelta(hours=1)))
+    hub.calls.cancel(call.id)
+    assert hub.calls.explain(call.id).verdict == "erzycall has it; it is cancelled."
 
 
 def test_by_the_vendors_id(hub: Any, vendor: Vendor) -> None:

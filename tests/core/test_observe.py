@@ -448,6 +448,9 @@ def test_the_history_by_status_number_and_time(hub: Any, vendor: Vendor) -> None
     assert ids(history(status="in_doubt")) == [second]
     assert ids(history(status="queued")) == [third, first]
     assert ids(history(to=OTHER)) == [second]
+    assert ids(history(to=f"{OTHER[:2]} (415) {OTHER[5:8]}-{OTHER[8:]}")) == [second]
+    with pytest.raises(InvalidRequest, match=r"to must be in E\.164 form"):
+        ids(history(to="somebody"))
     assert ids(history(to="+14155550199")) == []
     minute = timedelta(minutes=1)
     assert ids(history(since=START + minute)) == [third, second]

@@ -138,6 +138,12 @@ def test_a_name_that_cannot_be_one(name: str, world: World, path: Path) -> None:
     expect_one_sentence(world, name, sentence)
 
 
+def test_callhubs_own_name_is_no_vendors(world: World, path: Path) -> None:
+    source = GOOD.replace('"odd"', '"callhub"')
+    distribution(path, "odd-plugin", "callhub = odd_plugin:Good", {"odd_plugin": source})
+    expect_one_sentence(world, "callhub", "needs another name: this one is callhub's own")
+
+
 def test_a_plugin_of_nobody(world: World, path: Path) -> None:
     source = {"odd_plugin": "Good = None"}
     distribution(path, "odd-plugin", "odd = odd_plugin:Good", source, metadata=False)

@@ -81,6 +81,12 @@ def test_a_taken_name_is_refused(capsys: pytest.CaptureFixture[str], folder: Pat
     assert list(folder.iterdir()) == []
 
 
+def test_callhubs_own_name_is_refused(capsys: pytest.CaptureFixture[str], folder: Path) -> None:
+    assert main(["new-provider", "callhub"]) == 2
+    assert "NAME is callhub's own" in capsys.readouterr().err
+    assert list(folder.iterdir()) == []
+
+
 @pytest.mark.parametrize("kind", ["folder", "file", "dangling link"])
 def test_nothing_is_overwritten(kind: str, capsys: pytest.CaptureFixture[str], folder: Path) -> None:
     there = folder / "callhub-acme"

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from packaging.version import Version
 
 from callhub.errors import InvalidRequest
+from callhub.model.contact import OWN_BOOK
 from callhub.provider import registry
 from callhub.provider.capability import Feature
 
@@ -51,6 +52,8 @@ def _problem(name: str) -> str | None:
             f"must be a lower-case letter, then letters, digits and single hyphens, {LONGEST} characters "
             "at most: it stands in routes, ids and settings"
         )
+    if name == OWN_BOOK:
+        return "is callhub's own: take the vendor's"
     if name in registry.installed():
         return f"is taken: a provider {name!r} is installed"
     return None

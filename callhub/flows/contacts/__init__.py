@@ -11,7 +11,8 @@ from callhub.errors import InvalidRequest
 from callhub.flows.contacts import own, vendors
 from callhub.flows.context import split_id
 from callhub.flows.exchange import TIMEOUT
-from callhub.policy.contacts import FIELDS, OWN
+from callhub.model.contact import OWN_BOOK
+from callhub.policy.contacts import FIELDS
 from callhub.policy.intake import page_fault
 
 if TYPE_CHECKING:
@@ -91,7 +92,7 @@ def delete(context: Context, contact_id: str) -> Steps[None]:
 
 def book(context: Context, provider: str | None) -> Link | None:
     """Give the vendor whose book it is; None for callhub's own."""
-    return None if provider in (None, OWN) else vendors.book(context, provider)
+    return None if provider in (None, OWN_BOOK) else vendors.book(context, provider)
 
 
 def _entry(context: Context, contact_id: str) -> tuple[Link | None, str]:

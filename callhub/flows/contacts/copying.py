@@ -25,7 +25,7 @@ from callhub.flows import contacts
 from callhub.flows.contacts.sending import Target, send
 from callhub.flows.effects import NewId, Now, Steps, ask
 from callhub.flows.operations import AdoptContact, FindContact
-from callhub.model.contact import Contact
+from callhub.model.contact import OWN_BOOK, Contact
 from callhub.model.copying import Copied, CopyOutcome, CopyReport
 from callhub.policy import carrying
 from callhub.policy import contacts as rules
@@ -51,7 +51,7 @@ def copy(context: Context, source: str | None, target: str | None) -> Steps[Copy
     if read_from is write_to:
         raise InvalidRequest(
             "a book can't be copied into itself: name two, by a provider's name or, for callhub's own, "
-            f"by {rules.OWN}"
+            f"by {OWN_BOOK}"
         )
     trip = _Trip(read_from, write_to, context.numbers)
     entries: list[Copied] = []
