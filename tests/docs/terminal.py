@@ -7,6 +7,7 @@ What stands for something else is filled in: ``…`` is what `callhub sandbox` p
 from __future__ import annotations
 
 import json
+import os
 import re
 import shlex
 import shutil
@@ -81,17 +82,15 @@ class Terminal:
         self._patch.setenv(name, self.settings[name] if "…" in value else value)
 
     def _make(self, target: str) -> None:
-        recipe = re.search(
-            rf"^{target}:.*\n\t@\$\(BIN\)/(callhub .+)$", (ROOT / "Makefile").read_text(), re.MULTILINE
-        )
+        recipe = re.search(rf"^{target}:.*\n\t@\$\(BIN\)/(callhub .+)$", MAKEFILE, re.MULTILINE)
         assert recipe, f"make {target} is no one command"
         self._callhub(*recipe[1].split()[1:])
 
     def _run(self, ends_with: int, *words: str) -> str:
         """Run callhub in this process, with the sandboxes' settings; give what it prints."""
         with self._patch.context() as patch:
-            for name, value in self.settings.items():
-                patch.setenv(name, value)
+            for name in self.settings.keys() - os.environ:
+                patch.setenv(name, self.settings[name])
             if words == ("demo",):
                 patch.setattr(Clock, "sleep", SLEEP)
                 patch.setattr(demonstration, "SPEED", 150.0)
