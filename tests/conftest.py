@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import signal
 import sys
 
 import pytest
@@ -42,6 +43,8 @@ def guard(event: str, args: tuple[object, ...]) -> None:
 
 
 sys.addaudithook(guard)
+# In a shell's background Ctrl-C is ignored, by whatever is started there, too: some tests send one.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_report_header() -> str:

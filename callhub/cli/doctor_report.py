@@ -42,24 +42,23 @@ def _basics(found: Findings) -> None:
     if not found.ledger_problem:
         _finding("in doubt", None, _in_doubt(found), good=not found.unsettled and not found.restored)
     no_guards = "none: nothing limits how often a person is dialled"
-    _finding("guards", found.guards_problem, found.guards or no_guards, good=bool(found.guards))
     no_route = "none: a call names its vendor, where there are several"
-    _finding("route", found.route_problem, ", ".join(found.route) or no_route, good=bool(found.route))
-    _finding("scripts", found.scripts_problem, scripts or "none", good=bool(scripts))
+    _set_or_not("guards", found.guards_problem, found.guards, no_guards)
+    _set_or_not("route", found.route_problem, ", ".join(found.route), no_route)
+    _set_or_not("scripts", found.scripts_problem, scripts, "none")
     for variable, meant in found.unread.items():
         hint = f"; is {meant} meant?" if meant else ""
-        _finding("unread", None, f"{variable}: nothing reads it{hint}", good=False)
+        _set_or_not("unread", None, "", f"{variable}: nothing reads it{hint}")
 
 
 def _in_doubt(found: Findings) -> str:
     """Say which calls are unsettled, and what to do about them."""
-    held = "; restored from a backup: unknown keys are looked up first, see `callhub ledger reopen --help`"
+    held = "restored from a backup: unknown keys are looked up first, see `callhub ledger reopen --help`"
     person = f"{found.needs_person} for a person: look at the vendor, then `callhub resolve`"
     rest = f"{found.unsettled - found.needs_person} for `callhub recover`"
     counts = ((found.unsettled > found.needs_person, rest), (found.needs_person, person))
-    return (", ".join(text for count, text in counts if count) or "no call") + (
-        held if found.restored else ""
-    )
+    calls = ", ".join(text for count, text in counts if count) or "no call"
+    return f"{calls}; {held}" if found.restored else calls
 
 
 def _provider(checked: Checked, found: Findings) -> None:
@@ -85,6 +84,10 @@ def _finding(label: str, problem: str | None, text: str, *, good: bool) -> None:
         _line(_BAD, label, problem)
     else:
         _line(_GOOD if good else _NEITHER, label, text)
+
+
+def _set_or_not(label: str, problem: str | None, text: str, otherwise: str) -> None:
+    _finding(label, problem, text or otherwise, good=bool(text))
 
 
 def _setting(setting: Setting) -> str:
