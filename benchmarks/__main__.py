@@ -49,8 +49,8 @@ def floor(url: str) -> Callable[[], object]:
 def forgetful(hub: Any) -> Any:
     """Take a hub's ledger away, and the threads that an awaiting one needs for it."""
 
-    async def at_once(operation: Any) -> Any:
-        return ledger.perform(operation), None
+    async def at_once(operation: Any, _: object) -> Any:
+        return ledger.perform(operation)
 
     ledger = hub._runner._ledger = Forgetful()  # noqa: SLF001 - what is measured is all but the ledger
     hub._runner._finish = at_once  # noqa: SLF001
