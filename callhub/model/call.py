@@ -157,7 +157,7 @@ def merged(ours: Call, news: Call) -> Call:
     Nothing we know is lost to a field that the vendor left out, and the status only moves forward:
     late news fill in what is missing, and change nothing else.
     """
-    said = {name: getattr(news, name) for name in _VENDORS_WORD if getattr(news, name) is not None}
+    said = {name: value for name in _VENDORS_WORD if (value := getattr(news, name)) is not None}
     said |= {name: getattr(ours, name) or getattr(news, name) for name in _OURS_FIRST}
     said["results"] = news.results or ours.results
     if follows(news.status, ours.status):

@@ -67,28 +67,23 @@ def key_problem(key: object) -> Problem | None:
 
 def problems(request: CallRequest, now: datetime, rule: str) -> list[Problem]:
     """Name everything about a request that is wrong whichever vendor carries it."""
-    found = [
-        _problem("to", _number_fault(request, rule)),
-        _problem(
-            "from_number", numbers.fault(request.from_number) if request.from_number is not None else None
-        ),
-        _problem("scheduled_at", _time_fault(request.scheduled_at, now)),
-        _problem("script", _script_fault(request)),
-        _problem("first_message", _text_fault(request.first_message)),
-        _problem("timeout", timeout_fault(request.timeout)),
-        _problem("contact", _contact_fault(request.contact)),
-        _problem("record", _choice_fault(request.record)),
-        _problem("metadata", _json_fault(request.metadata)),
-        _problem("extras", _json_fault(request.extras)),
-        _problem("route", _route_fault(request)),
-        _problem(
-            "on_unknown",
-            None if request.on_unknown in ON_UNKNOWN else f"must be one of {', '.join(ON_UNKNOWN)}",
-        ),
-        _hold_problem(request.hold),
-        *_variable_problems(request.variables),
-    ]
-    return [problem for problem in found if problem]
+    sender, known = request.from_number, request.on_unknown in ON_UNKNOWN
+    faults = (
+        ("to", _number_fault(request, rule)),
+        ("from_number", numbers.fault(sender) if sender is not None else None),
+        ("scheduled_at", _time_fault(request.scheduled_at, now)),
+        ("script", _script_fault(request)),
+        ("first_message", _text_fault(request.first_message)),
+        ("timeout", timeout_fault(request.timeout)),
+        ("contact", _contact_fault(request.contact)),
+        ("record", _choice_fault(request.record)),
+        ("metadata", _json_fault(request.metadata)),
+        ("extras", _json_fault(request.extras)),
+        ("route", _route_fault(request)),
+        ("on_unknown", None if known else f"must be one of {', '.join(ON_UNKNOWN)}"),
+    )
+    found = [Problem(field, fault) for field, fault in faults if fault]
+    return found + _hold_problems(request.hold) + _variable_problems(request.variables)
 
 
 def variables(given: Mapping[str, Any]) -> dict[str, str]:
@@ -98,10 +93,6 @@ def variables(given: Mapping[str, Any]) -> dict[str, str]:
 
 UNWRITABLE = Problem("request", "holds a value that can't be written as JSON")
 _NO_NUMBER = "is missing: give the number to dial, or a contact that has one"
-
-
-def _problem(field: str, message: str | None) -> Problem | None:
-    return Problem(field, message) if message else None
 
 
 def _number_fault(request: CallRequest, rule: str) -> str | None:
@@ -145,13 +136,13 @@ def _route_fault(request: CallRequest) -> str | None:
     return None if isinstance(request.route, Failover) else "must be a callhub.Failover"
 
 
-def _hold_problem(hold: object) -> Problem | None:
+def _hold_problems(hold: object) -> list[Problem]:
     if hold in (None, "provider"):
-        return None
+        return []
     if hold == "hub":
         instead = "can't be 'hub' yet: leave it out, and the vendor holds a scheduled call"
-        return Problem("hold", instead, UnsupportedFeature)
-    return Problem("hold", "must be 'provider', or left out")
+        return [Problem("hold", instead, UnsupportedFeature)]
+    return [Problem("hold", "must be 'provider', or left out")]
 
 
 def _text_fault(text: object) -> str | None:

@@ -161,8 +161,10 @@ def vendor_id(own_id: object, provider: str) -> str | None:
 def _unsupported(provider: Provider[Any], made: Order) -> list[Problem]:
     found = []
     for field, feature in NEEDS.items():
+        if getattr(made, field) in (None, {}):
+            continue
         capability = provider.capabilities[feature]
-        if getattr(made, field) not in (None, {}) and capability.support is Support.NOT_AVAILABLE:
+        if capability.support is Support.NOT_AVAILABLE:
             message = f"can't be carried by {provider.title}. {capability.note}".strip()
             found.append(Problem(field.removesuffix("_id"), message, UnsupportedFeature))
     return found

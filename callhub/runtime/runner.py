@@ -62,16 +62,11 @@ class Runner:
                 result: T = stop.value
                 return result
             try:
-                answer = self._perform(effect)
+                answer = self._table.get(type(effect), self._ledger.perform)(effect)
             except BaseException as error:  # noqa: BLE001 - the flow decides, Ctrl-C included
                 move = partial(steps.throw, error)
             else:
                 move = partial(steps.send, answer)
-
-    def _perform(self, effect: Effect[Any]) -> Any:
-        if isinstance(effect, LedgerOp):
-            return self._ledger.perform(effect)
-        return self._table[type(effect)](effect)
 
 
 class AsyncRunner:

@@ -199,13 +199,14 @@ class Transport(_Wire):
         try:
             answer = _sending(pool.client, message)
             try:
-                for chunk in _body(answer) or answer.iter_bytes():
+                headers = _lowered(answer.headers.raw)
+                for chunk in _body(answer, headers) or answer.iter_bytes():
                     _take(chunks, chunk, until)
             finally:
                 answer.close()
         except Exception as error:  # noqa: BLE001 - a client passed in may raise anything
             return self._fault(error, message)
-        return _response(answer, chunks)
+        return Response(answer.status_code, headers, b"".join(chunks))
 
     def close(self) -> None:
         """Close what was opened here; a client passed in stays open."""
@@ -237,7 +238,8 @@ class AsyncTransport(_Wire):
             async with asyncio.timeout(timeout + GRACE):
                 answer = await _sending(pool.client, message)
                 try:
-                    async for chunk in _body(answer) or answer.aiter_bytes():
+                    headers = _lowered(answer.headers.raw)
+                    async for chunk in _body(answer, headers) or answer.aiter_bytes():
                         _take(chunks, chunk, until)
                 finally:
                     await answer.aclose()
@@ -245,7 +247,7 @@ class AsyncTransport(_Wire):
             return self._fault(error, message)
         finally:
             pool.busy -= 1
-        return _response(answer, chunks)
+        return Response(answer.status_code, headers, b"".join(chunks))
 
     async def close(self) -> None:
         """Close what was opened here; a client passed in stays open."""
@@ -267,9 +269,18 @@ def _sending(client: Any, message: Any) -> Any:
     return client.send(message, stream=True, auth=None, follow_redirects=False)
 
 
-def _body(answer: Any) -> Any:
+def _lowered(raw: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
+    """Give the headers by lower-case name; one that comes twice is joined, as the standard has it."""
+    found: dict[str, str] = {}
+    for key, value in raw:
+        name, text = key.decode("latin-1").lower(), value.decode("latin-1")
+        found[name] = f"{found[name]}, {text}" if name in found else text
+    return found
+
+
+def _body(answer: Any, headers: Mapping[str, str]) -> Any:
     """Give the body as it comes over the wire, where it is as it was asked for: not compressed."""
-    return None if "content-encoding" in answer.headers else answer.stream
+    return None if "content-encoding" in headers else answer.stream
 
 
 def fault_of(error: BaseException) -> Fault:
@@ -300,10 +311,6 @@ def _take(chunks: list[bytes], chunk: bytes, until: float) -> None:
         raise _TooLarge
     if time.monotonic() > until:
         raise _TooLate
-
-
-def _response(answer: Any, chunks: list[bytes]) -> Response:
-    return Response(answer.status_code, answer.headers, b"".join(chunks))
 
 
 def _encoded(headers: Iterable[tuple[str, str]]) -> list[tuple[bytes, bytes]]:
