@@ -27,6 +27,7 @@ from callhub.policy import verdict
 from callhub.policy.verdict import Verdict
 from callhub.provider.http import Fault, Request, Response
 from callhub.provider.settings import is_loopback
+from callhub.runtime import lines
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -94,7 +95,6 @@ class _Wire:
     """What the blocking and the awaiting transport share: how a request is built and an error read."""
 
     client_name: str
-    transport_name: str
     pools: int
 
     def __init__(self, providers: Mapping[str, Provider[Any]], client: Any = None) -> None:
@@ -135,9 +135,13 @@ class _Wire:
             keepalive_expiry=KEEPALIVE_SECONDS,
         )
         if not getproxies():
-            return getattr(httpx2, self.transport_name)(verify=_tls(), limits=limits)
+            return self._bare(_tls(), limits)
         mounts = _past_proxies(self._providers)
         return getattr(httpx2, self.client_name)(verify=_tls(), limits=limits, mounts=mounts)
+
+    def _bare(self, tls: ssl.SSLContext, limits: httpx2.Limits) -> Any:
+        """Make a transport that finds its way past no proxy."""
+        raise NotImplementedError
 
     def _build(self, provider: str, request: Request, timeout: float) -> Any:
         """Make the client's request from raw headers and bytes: nothing is added, merged or parsed again."""
@@ -182,7 +186,6 @@ class Transport(_Wire):
     """Sends and blocks."""
 
     client_name = "Client"
-    transport_name = "HTTPTransport"
     pools = 1
 
     def send(self, provider: str, request: Request, timeout: float) -> Response | Fault:
@@ -196,6 +199,7 @@ class Transport(_Wire):
         except Exception as error:  # noqa: BLE001 - nothing was sent, whatever it is
             _log.debug("a request could not be made: %s", type(error).__name__)
             return Fault.UNSENT
+        lines.must_end(until)
         try:
             answer = _sending(pool.client, message)
             try:
@@ -214,12 +218,14 @@ class Transport(_Wire):
             for pool in self._own.popitem()[1]:
                 pool.client.close()
 
+    def _bare(self, tls: ssl.SSLContext, limits: httpx2.Limits) -> Any:
+        return lines.transport(tls, limits)
+
 
 class AsyncTransport(_Wire):
     """Sends and lets others run."""
 
     client_name = "AsyncClient"
-    transport_name = "AsyncHTTPTransport"
     pools = POOLS
 
     async def send(self, provider: str, request: Request, timeout: float) -> Response | Fault:  # noqa: ASYNC109
@@ -254,6 +260,9 @@ class AsyncTransport(_Wire):
         while self._own:
             for pool in self._own.popitem()[1]:
                 await pool.client.aclose()
+
+    def _bare(self, tls: ssl.SSLContext, limits: httpx2.Limits) -> Any:
+        return httpx2.AsyncHTTPTransport(verify=tls, limits=limits)
 
 
 def _busy(pool: _Pool) -> int:

@@ -523,12 +523,13 @@ def test_a_host_name_that_does_not_resolve() -> None:
 # The whole exchange has one limit
 
 
-def test_an_answer_that_trickles_in_is_given_up(side: Side, erzycall: Vendor) -> None:
-    """The body, that is: while the head comes, the limit is on the silence between two pieces."""
-
+@pytest.mark.parametrize(
+    "begin", [b"\r\nContent-Length: 1000\r\n\r\n", b"\r\nX-Head: "], ids=["body", "head"]
+)
+def test_an_answer_that_trickles_in_is_given_up(side: Side, erzycall: Vendor, begin: bytes) -> None:
     def trickles(server: RawServer, line: socket.socket) -> None:
         server.request_of(line)
-        line.sendall(b"HTTP/1.1 201 Created\r\nContent-Length: 1000\r\n\r\n")
+        line.sendall(b"HTTP/1.1 201 Created" + begin)
         for _ in range(30):
             line.sendall(b"x")
             time.sleep(0.05)
