@@ -39,6 +39,8 @@ from callhub.policy.verdict import Verdict
 from callhub.provider.order import Problem, reject
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from callhub.flows.context import Context
     from callhub.flows.operations import Record, Standing
 
@@ -54,7 +56,8 @@ def place(context: Context, request: CallRequest) -> Steps[Call]:
         Conflict: another request stands under the key.
         LedgerError: nothing was dialled where `dialed` is "no".
     """
-    key, document = yield from _identify(request)
+    own_id = yield from ask(NewId())
+    key, document = _identified(request, own_id)
     seconds = request.timeout if isinstance(request.timeout, int | float) else 0
     deadline = (yield from ask(Ticks())) + seconds
     standing = yield from route.standing(key, document, deadline)
@@ -65,7 +68,7 @@ def place(context: Context, request: CallRequest) -> Steps[Call]:
         if record.call.replayed:
             return record.call
     request = replace(request, idempotency_key=key)
-    intent, candidates = yield from _prepare(context, request, document, standing, deadline)
+    intent, candidates = yield from _prepare(context, request, document, standing, (own_id, deadline))
     intent.follow(record)
     intent.risky = record is not None and not record.free  # only where `_again` says that it may be
     candidates.sort(key=lambda one: one.name == failed)  # the next one's turn, the others in their order
@@ -100,10 +103,9 @@ def plan_of(record: Record) -> Plan:
     return _plan(record.plan) if record.plan else Plan((record.call.provider or "",))
 
 
-def _identify(request: CallRequest) -> Steps[tuple[str, str | None]]:
-    key = request.idempotency_key
-    if key is None:
-        key = yield from ask(NewId())
+def _identified(request: CallRequest, own_id: str) -> tuple[str, str | None]:
+    """Give the key, which is the call's own id where the caller has none, and what is compared under it."""
+    key = own_id if request.idempotency_key is None else request.idempotency_key
     problem = intake.key_problem(key)
     if problem:
         reject([problem])
@@ -151,10 +153,17 @@ def _released(record: Record, request: CallRequest, deadline: float) -> Steps[Re
 
 
 def _prepare(
-    context: Context, request: CallRequest, document: str | None, standing: Standing, deadline: float
+    context: Context,
+    request: CallRequest,
+    document: str | None,
+    standing: Standing,
+    new: tuple[str, float],
 ) -> Steps[tuple[Intent, list[Candidate]]]:
-    """Validate everything, and give who can carry it; nothing has been written or sent."""
-    now = yield from ask(Now())
+    """Validate everything, and give who can carry it; nothing has been written or sent.
+
+    `new` is the id that a new call gets, and its deadline.
+    """
+    (call_id, deadline), now = new, (yield from ask(Now()))
     request = replace(request, route=route_of(request.route))
     plan = routing.planned(request, context.route, context.links)
     owner = plan.considered[0] if plan.named else None
@@ -171,14 +180,14 @@ def _prepare(
     reject(common, owner)
     if not plan.named:
         plan = _left_out(plan, problems)
-    call = _first_state(plan, request, person, (yield from ask(NewId())))
-    call = replace(call, created_at=now)
+    call = _first_state(plan, request, person, call_id, now)
     intent = Intent(context, call, document or "", plan, deadline, standing.namespace)
     return intent, candidates
 
 
 def _strangers(request: CallRequest, context: Context) -> list[Problem]:
-    strangers = sorted(set(request.extras) - set(context.links)) if isinstance(request.extras, dict) else []
+    extras = request.extras if isinstance(request.extras, dict) else {}
+    strangers = [name for name in extras if name not in context.links]
     return [Problem("extras", f"{name!r} is no configured provider") for name in strangers]
 
 
@@ -221,7 +230,7 @@ def _left_out(plan: Plan, problems: dict[str, list[Problem]]) -> Plan:
     return replace(plan, left_out=out)
 
 
-def _first_state(plan: Plan, request: CallRequest, person: Person, call_id: str) -> Call:
+def _first_state(plan: Plan, request: CallRequest, person: Person, call_id: str, now: datetime) -> Call:
     contact = person.contact
     return Call(
         id=call_id,
@@ -236,4 +245,5 @@ def _first_state(plan: Plan, request: CallRequest, person: Person, call_id: str)
         held_by="provider" if request.scheduled_at else None,
         idempotency_key=request.idempotency_key,
         metadata=dict(request.metadata),
+        created_at=now,
     )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from callhub.errors import ConfigurationError
@@ -54,19 +53,19 @@ class Runner:
             ConfigurationError: the hub is closed.
         """
         _refuse_if(self.closed)
-        move: Callable[[], Effect[Any]] = partial(next, steps)
+        answer: Any = None
+        failure: BaseException | None = None
         while True:
             try:
-                effect = move()
+                effect = steps.send(answer) if failure is None else steps.throw(failure)
             except StopIteration as stop:
                 result: T = stop.value
                 return result
+            failure = None
             try:
                 answer = self._table.get(type(effect), self._ledger.perform)(effect)
             except BaseException as error:  # noqa: BLE001 - the flow decides, Ctrl-C included
-                move = partial(steps.throw, error)
-            else:
-                move = partial(steps.send, answer)
+                failure = error
 
 
 class AsyncRunner:
@@ -93,11 +92,12 @@ class AsyncRunner:
             ConfigurationError: the hub is closed.
         """
         _refuse_if(self.closed)
-        move: Callable[[], Effect[Any]] = partial(next, steps)
         cancellation = _Cancellation()
+        answer: Any = None
+        failure: BaseException | None = None
         while True:
             try:
-                effect = move()
+                effect = steps.send(answer) if failure is None else steps.throw(failure)
             except StopIteration as stop:
                 cancellation.insist()
                 result: T = stop.value
@@ -105,13 +105,12 @@ class AsyncRunner:
             except Exception as error:
                 cancellation.insist(error)
                 raise
+            failure = None
             try:
                 answer = await self._perform(effect, cancellation)
             except BaseException as error:  # noqa: BLE001 - the flow decides, cancellation included
                 cancellation.notice(error)
-                move = partial(steps.throw, error)
-            else:
-                move = partial(steps.send, answer)
+                failure = error
 
     async def _perform(self, effect: Effect[Any], cancellation: _Cancellation) -> Any:
         if isinstance(effect, LedgerOp):

@@ -103,7 +103,7 @@ class ErzyCall(Provider[ErzyCallSettings]):
             problems.append(Problem("from_number", message, ConfigurationError))
         if isinstance(order.first_message, str) and len(order.first_message) > tables.LONGEST_FIRST_MESSAGE:
             problems.append(Problem("first_message", "may have at most 1,000 characters at ErzyCall"))
-        clash = sorted(set(order.extras) & set(tables.CALL_NAMES))
+        clash = [name for name in tables.CALL_NAMES if name in order.extras]
         if clash:
             problems.append(
                 Problem("extras", f"hold {', '.join(clash)}, which callhub sets: use its own keywords")
