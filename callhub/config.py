@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from difflib import get_close_matches
 from pathlib import Path
@@ -32,7 +33,11 @@ class HubSettings(BaseSettings):
     """Everything that ``callhub.toml`` and the ``CALLHUB_*`` variables can hold."""
 
     model_config = SettingsConfigDict(
-        env_prefix="CALLHUB_", extra="forbid", frozen=True, hide_input_in_errors=True
+        env_prefix="CALLHUB_",
+        env_ignore_empty=True,
+        extra="forbid",
+        frozen=True,
+        hide_input_in_errors=True,
     )
 
     ledger: str | None = Field(
@@ -90,7 +95,7 @@ class HubSettings(BaseSettings):
 
 def config_file() -> Path:
     """Tell which file is read: ``CALLHUB_CONFIG``, else ``callhub.toml`` in the working directory."""
-    return Path(os.environ.get("CALLHUB_CONFIG", DEFAULT_FILE))
+    return Path(os.environ.get("CALLHUB_CONFIG") or DEFAULT_FILE)
 
 
 def read() -> HubSettings:
@@ -100,7 +105,7 @@ def read() -> HubSettings:
         ConfigurationError: the file is missing where it was named, isn't TOML, or holds what can't be.
     """
     file = config_file()
-    if "CALLHUB_CONFIG" in os.environ and not file.is_file():
+    if os.environ.get("CALLHUB_CONFIG") and not file.is_file():
         raise ConfigurationError(f"CALLHUB_CONFIG names {file}, and there is no such file")
     try:
         return HubSettings()
@@ -114,7 +119,7 @@ def read() -> HubSettings:
 def named_providers(settings: HubSettings) -> list[str]:
     """Name the providers that the file or a ``CALLHUB_<NAME>_<FIELD>`` variable configures."""
     installed = registry.installed()
-    owners = (_owner(key, installed) for key in os.environ if key not in _own())
+    owners = (_owner(key, installed) for key, value in os.environ.items() if value and key not in _own())
     return sorted({*settings.providers, *filter(None, owners)})
 
 
@@ -165,11 +170,10 @@ def provider(name: str, given: Mapping[str, Any]) -> Provider[Any]:
 
 
 def variables(name: str) -> dict[str, str]:
-    """Give those settings of a provider that the environment holds."""
+    """Give those settings of a provider that the environment holds; an empty variable holds none."""
     fields = registry.load(name).settings_type.model_fields
-    return {
-        field: os.environ[variable(name, field)] for field in fields if variable(name, field) in os.environ
-    }
+    found = {field: os.environ.get(variable(name, field)) for field in fields}
+    return {field: value for field, value in found.items() if value}
 
 
 def variable(name: str, field: str) -> str:
@@ -194,7 +198,8 @@ _PROBLEMS: Mapping[str, str] = {"missing": "is missing", "extra_forbidden": "is 
 
 def _problem(trail: Iterable[object], kind: str, message: str) -> str:
     name = ".".join(map(str, trail)) or "the settings"
-    return f"{name} {_PROBLEMS.get(kind) or message.removeprefix('Value error, ')}"
+    plain = re.sub(r"^(Value error, |Input |String |Value )", "", message)
+    return f"{name} {_PROBLEMS.get(kind) or plain}"
 
 
 def _how_to_set(name: str, kind: type[Settings]) -> str:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 import platform
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from importlib.metadata import version
+from threading import Thread
 from typing import TYPE_CHECKING, Any
 
 import callhub
@@ -202,12 +202,19 @@ def _scripts(settings: HubSettings) -> tuple[dict[str, tuple[str, ...]], str | N
 def _providers(settings: HubSettings, wanted: Sequence[str]) -> tuple[Checked, ...]:
     configured = config.named_providers(settings)
     names = sorted({*configured, *registry.installed()})
-    with ThreadPoolExecutor(max(1, len(names))) as pool:
-        checks = [
-            pool.submit(_provider, name, settings.providers.get(name, {}), name in configured, name in wanted)
-            for name in names
-        ]
-        return tuple(check.result() for check in checks)
+    found: dict[str, Checked] = {}
+
+    def look_at(name: str) -> None:
+        given = settings.providers.get(name, {})
+        found[name] = _provider(name, given, name in configured, name in wanted)
+
+    # Daemons: Ctrl-C waits for no vendor that is silent.
+    threads = [Thread(target=look_at, args=(name,), daemon=True) for name in names]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return tuple(found[name] for name in names)
 
 
 def _provider(name: str, given: Mapping[str, Any], configured: bool, wanted: bool) -> Checked:  # noqa: FBT001
@@ -217,7 +224,7 @@ def _provider(name: str, given: Mapping[str, Any], configured: bool, wanted: boo
         return Checked(name, name, configured, wanted, problem=str(error))
     facts: dict[str, Any] = {"settings": _set(kind, given)}
     if configured:
-        facts |= _asked(name, given)
+        facts |= _asked(name, {**given, **config.variables(name)})
     return Checked(name, kind.title, configured, wanted, **facts)
 
 
@@ -225,7 +232,7 @@ def _set(kind: type[Provider[Any]], given: Mapping[str, Any]) -> tuple[Setting, 
     found = []
     for name, info in kind.settings_type.model_fields.items():
         variable = config.variable(kind.name, name)
-        by = ((variable, variable in os.environ), (str(config.config_file()), name in given))
+        by = ((variable, bool(os.environ.get(variable))), (str(config.config_file()), name in given))
         set_by = tuple(place for place, is_set in by if is_set)
         default = None if info.is_required() or info.default is None else str(info.default)
         found.append(Setting(name, variable, info.description or "", info.is_required(), default, set_by))

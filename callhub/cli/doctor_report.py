@@ -65,7 +65,7 @@ def _provider(checked: Checked, found: Findings) -> None:
     answers = f"{checked.base_url} answers and accepts the key"
     text = answers if checked.configured else "not configured"
     _finding(checked.title, checked.problem, text, good=checked.configured)
-    explain = checked.wanted or checked.lacks_settings or not found.set_up
+    explain = checked.wanted or checked.lacks_settings or not (found.set_up or found.file_problem)
     if checked.configured or explain:
         _settings(checked.settings)
     if explain and checked.settings:
@@ -113,6 +113,9 @@ def _how_to(checked: Checked) -> Iterator[str]:
 def _verdict(found: Findings) -> Iterator[str]:
     if found.well:
         yield "All is well."
+    elif found.file_problem:
+        yield "The settings can't be read, so nothing else is sure: mend them first, then run"
+        yield "`callhub doctor` again."
     elif found.set_up:
         yield "Something is wrong: see the lines marked !!"
     elif found.providers:

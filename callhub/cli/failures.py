@@ -40,7 +40,7 @@ MEANINGS: Mapping[Exit, str] = {
     Exit.INVALID: "the command line or the request is wrong, or the vendor can't do that",
     Exit.CONFIGURATION: "settings are missing or wrong, or the provider isn't there",
     Exit.REFUSED: "refused: wrong key, no right, not found, conflict, too late, rate limit",
-    Exit.UNREACHABLE: "no vendor could be reached",
+    Exit.UNREACHABLE: "no vendor could be reached, or none of the route took the call",
     Exit.UNKNOWN: "outcome unknown: a phone may have rung, or a call may still ring",
     Exit.TIMEOUT: "the call wasn't over in time; it goes on",
     Exit.LEDGER: "the ledger can't be read or written; nothing was dialled",
@@ -149,9 +149,19 @@ def _rung(told: errors.CallhubError, *, placing: bool) -> Iterator[str]:
     if told.dialed == "maybe":
         yield "A phone may have rung, or may still ring."
         if told.call is not None:
-            yield f"What is known of the call: callhub calls get {told.call.id}"
+            yield from _what_to_do(told, told.call.id)
     elif placing and type(told) is not errors.CallhubError and "nothing was dialled" not in str(told):
         yield "Nothing was dialled."
+
+
+def _what_to_do(told: errors.CallhubError, call_id: str) -> Iterator[str]:
+    yield f"What is known of the call: callhub calls get {call_id}"
+    if not isinstance(told, errors.OutcomeUnknown) or told.call is None or told.call.status != "in_doubt":
+        return
+    if told.call.needs_person:
+        yield f"Look at the vendor, then: callhub resolve {call_id} --placed ID | --not-placed"
+    else:
+        yield "Settle what can be settled: callhub recover"
 
 
 OPTIONS: Mapping[str, str] = {
@@ -185,6 +195,9 @@ _KEYWORDS = re.compile(r"\b([a-z_]+)=(?:…|True|Contact\(([a-z]+)=…\))")
 
 def _problem(told: errors.CallhubError) -> Iterator[str]:
     fields: Mapping[str, str] = getattr(told, "fields", {})
+    if isinstance(told, errors.ConfigurationError):  # its fields are settings, not options
+        yield f"error: {_keywords(str(told))}"
+        return
     if not fields or told.code is not None:
         yield f"error: {_for_the_shell(str(told))}"
         return
@@ -194,6 +207,8 @@ def _problem(told: errors.CallhubError) -> Iterator[str]:
         return
     yield f"error: {len(named)} things are wrong:"
     yield from (f"  {each}" for each in named)
+    if "nothing was read in" in str(told):
+        yield "Nothing was read in."
 
 
 def _in_the_shell(field: str, text: str) -> str:
@@ -206,8 +221,11 @@ def _in_the_shell(field: str, text: str) -> str:
 
 def _for_the_shell(text: str) -> str:
     """Say an option where a sentence of the hub's says a Python keyword."""
-    text = _KEYWORDS.sub(lambda found: "--" + (found[2] or found[1]).replace("_", "-"), text)
-    return _FIELDS.sub(lambda found: OPTIONS.get(found[0], found[0]), text)
+    return _FIELDS.sub(lambda found: OPTIONS.get(found[0], found[0]), _keywords(text))
+
+
+def _keywords(text: str) -> str:
+    return _KEYWORDS.sub(lambda found: "--" + (found[2] or found[1]).replace("_", "-"), text)
 
 
 def _interruption(error: KeyboardInterrupt | Interrupted) -> Exit:

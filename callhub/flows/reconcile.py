@@ -46,6 +46,7 @@ from callhub.flows.operations import (
     FindDoubt,
     LeaveToPerson,
     Retake,
+    Rule,
     Settle,
 )
 from callhub.flows.reading import needed
@@ -67,6 +68,7 @@ if TYPE_CHECKING:
     from callhub.provider.order import Order
 
 PAGE = 100
+GUARDS = (Rule.SUPPRESSED, Rule.CAP, Rule.GAP)
 AT_WORK = 600.0  # seconds for which a vendor may still carry out what its caller has given up
 
 
@@ -153,9 +155,13 @@ def _ask_around(case: _Case) -> Steps[str]:
     """Send it again, else look it up, or say why neither tells."""
     provider = case.link.provider
     try:
-        if provider.supports(Feature.IDEMPOTENT_CREATE) and (yield from _send_again(case)):
+        kept_from: str | None = ""
+        if provider.supports(Feature.IDEMPOTENT_CREATE):
+            kept_from = yield from _send_again(case)
+        if kept_from is None:
             return ""
-        return (yield from _look_up(case))
+        why = yield from _look_up(case)
+        return "; ".join(filter(None, (why, kept_from))) if why else ""
     except CallhubError:
         raise
     except Exception as bug:  # noqa: BLE001 - a plugin's: it settles nothing, and keeps no other call waiting
@@ -165,20 +171,32 @@ def _ask_around(case: _Case) -> Steps[str]:
 # 1. the same request again
 
 
-def _send_again(case: _Case) -> Steps[bool]:
-    """Send the stored request again until it is answered, as long as that may be done; tell if it settled."""
+def _send_again(case: _Case) -> Steps[str | None]:
+    """Send the stored request again until it is answered, as long as that may be done.
+
+    None where that settled it, else which rule about the person keeps it from being sent; often none does.
+    """
     try:
         yield from consent(case.context, case.call)
     except Suppressed:
-        return False
+        return "it isn't sent again without the consent check's yes"
     tried = 0
     while True:
         answer = yield from _once_more(case)
+        if answer is None:
+            return None
         if not isinstance(answer, OutcomeUnknown | Unreachable | RateLimited):
-            return answer is None
+            return _kept_by(answer)
         tried += 1
         if not (yield from wait_to_retry(answer, tried, case.deadline)):
-            return False
+            return ""
+
+
+def _kept_by(answer: CallhubError | Denial) -> str:
+    if not isinstance(answer, Denial) or answer.rule not in GUARDS:
+        return ""
+    again = f" before {answer.wait:.0f} s have passed" if answer.wait else ""
+    return f"{answer.rule}: it isn't sent again{again}"
 
 
 def _once_more(case: _Case) -> Steps[CallhubError | Denial | None]:
@@ -307,8 +325,10 @@ def _judged(case: _Case, listed: list[Call]) -> Steps[lookup.Finding]:
     sought = lookup.Sought.of(provider.name, case.order, sent, skew, doubt.rivals)
     found = lookup.find(sought, free, provider.reference)
     ever = dataclasses.replace(sought, since=lookup.EVER[0], until=lookup.EVER[1])
-    if found == lookup.Finding() != lookup.find(ever, free, provider.reference):
-        return lookup.Finding(unclear="a call that fits but for its time may be the one: clocks can be wrong")
+    elsewhen = lookup.find(ever, free, provider.reference)
+    if found == lookup.Finding() != elsewhen:
+        which = elsewhen.call.id if elsewhen.call else "a call"
+        return lookup.Finding(unclear=f"{which} fits but for its time, and clocks can be wrong")
     return found
 
 

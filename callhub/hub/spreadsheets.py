@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 NUMBER_HEADS = ("number", "phone")
 MOST_NAMED = 20  # broken lines; the rest is counted
+_NONE = "holds no number with + and its country code"
+_HEADED = f"; a line of headings calls it {' or '.join(NUMBER_HEADS)}, between commas"
 
 
 def numbers_of(path: str | Path) -> list[tuple[str, str | None]]:
@@ -26,23 +28,28 @@ def numbers_of(path: str | Path) -> list[tuple[str, str | None]]:
     rows = list(rows_of(Path(path)))
     if not rows:
         refuse(path, {"the file": "holds no line"})
-    width = len(rows[0][1])
-    number_at, reason_at = _columns(rows[0][1])
-    if number_at is not None:
-        rows = rows[1:]
+    first, head = rows[0]
+    number_at, reason_at = _columns(head)
+    headed = number_at is not None
     found, faults = [], {}
-    for line, row in rows:
+    for line, row in rows[headed:]:
         number, reason = readable(_cell(row, number_at or 0)), _cell(row, reason_at)
-        if number is None:
-            faults[f"line {line}"] = "holds no number with its country code"
-        elif len(row) > width:
-            faults[f"line {line}"] = f"has {len(row)} cells, and the first line {width}"
-        elif number_at is None and readable(reason):
-            faults[f"line {line}"] = "holds two numbers: put one in each line, or head the columns"
+        fault = _fault(row, len(head), number, "" if headed else reason)
+        if fault is None:
+            found.append((number or "", reason or None))
         else:
-            found.append((number, reason or None))
+            faults[f"line {line}"] = fault + (_HEADED if line == first else "")
     refuse(path, faults)
     return found
+
+
+def _fault(row: Sequence[str], width: int, number: str | None, beside: str) -> str | None:
+    """Tell what is wrong with a line; what stands beside a number in a file without headings is no number."""
+    if number is None:
+        return _NONE
+    if len(row) > width:
+        return f"has {len(row)} cells, and the first line {width}"
+    return "holds two numbers: put one in each line, or head the columns" if readable(beside) else None
 
 
 def refuse(path: str | PathLike[str], faults: dict[str, str]) -> None:

@@ -63,6 +63,9 @@ def copy(session: Session, _identity: Identity, given: CopyLedger) -> int:
         name = session.driver.info.dbname
         said = f"a PostgreSQL ledger is copied by: pg_dump --format=custom --file={given.path} {name}"
         raise UnsupportedFeature(said)
+    if _is_the_ledger(session.driver, given.path):
+        fault = "is the ledger itself: choose another name"
+        raise InvalidRequest(f"{given.path} {fault}", fields={"path": fault})
     with _new_file(given.path, force=given.force) as part:
         _copied(session.driver, part, named=True)
         return part.stat().st_size
@@ -207,9 +210,16 @@ def refuse_if_held(place: Path) -> None:
         raise LedgerError(f"the ledger ({place}) {_IN_USE}")
 
 
+def _is_the_ledger(connection: Any, path: Path) -> bool:
+    names = (row[2] for row in connection.execute("PRAGMA database_list"))
+    return path.exists() and any(name and path.samefile(name) for name in names)
+
+
 @contextmanager
 def _new_file(path: Path, *, force: bool) -> Iterator[Path]:
     """Give a file to write to, which takes its name only once it is whole and on the disk."""
+    if not path.name or path.is_dir():
+        raise InvalidRequest(f"{path} is a folder: name a file", fields={"path": "is a folder: name a file"})
     part = path.with_name(f"{path.name}.part")
     with _told(path):
         if not force:

@@ -266,11 +266,7 @@ class Ledger:
         unsettled = self._run(opened, doubts.unsettled, ops.Unsettled("", _MANY), writes=False)
         if unsettled:
             count = f"{len(unsettled)} or more" if len(unsettled) == _MANY else str(len(unsettled))
-            _log.warning(
-                "calls in doubt in the ledger: %s; hub.recover() or `callhub recover` settles what it can, "
-                "and `callhub resolve` takes a person's word on the rest",
-                count,
-            )
+            _log.warning("calls in doubt in the ledger: %s; hub.recover() or `callhub recover`", count)
 
 
 _MANY = 1000

@@ -7,6 +7,7 @@ that stands there twice rang twice.
 
 from __future__ import annotations
 
+import re
 from abc import ABC, abstractmethod
 from collections import Counter, deque
 from dataclasses import dataclass, field
@@ -66,6 +67,10 @@ class Mishap(StrEnum):
     GARBAGE_AFTER = "garbage_after"  # 2xx, but not JSON
     HUGE_AFTER = "huge_after"  # 2xx of 10 MB
     REDIRECT = "redirect"  # 307 to elsewhere
+
+
+_FAULTS = ", ".join(Mishap)
+_SECONDS = re.compile(r"[0-9]+(\.[0-9]+)?")
 
 
 class Cut(StrEnum):
@@ -194,6 +199,9 @@ class Sandbox(ABC):
 
     def fail_next(self, *mishaps: Mishap | str, method: str = "POST") -> None:
         """Let the next requests of that method fail, one each, in that order."""
+        unknown = [str(each) for each in mishaps if each not in set(Mishap)]
+        if unknown:
+            raise ValueError(f"no fault: {', '.join(unknown)}; known: {_FAULTS}")
         self._mishaps.extend((Mishap(each), method) for each in mishaps)
 
     def handle(self, hit: Hit) -> Answer:
@@ -249,14 +257,17 @@ class Sandbox(ABC):
                 self.settle()
                 return reply(200, {"dials": [_spoken(dial) for dial in self.dials]})
             case "POST", "advance":
-                self.clock.advance(float(hit.query.get("seconds", "60")))
+                seconds = hit.query.get("seconds", "60")
+                if not _SECONDS.fullmatch(seconds):
+                    return reply(400, {"error": "seconds must be a number, 0 or more"})
+                self.clock.advance(float(seconds))
                 self.settle()
                 return reply(200, {"now": self.clock.now().isoformat()})
             case "POST", "fail":
                 names = hit.query.get("faults", "").split(",")
                 unknown = sorted(set(names) - set(Mishap))
                 if unknown:
-                    return reply(400, {"error": f"unknown: {unknown}; known: {sorted(Mishap)}"})
+                    return reply(400, {"error": f"no fault: {', '.join(unknown)}; known: {_FAULTS}"})
                 self.fail_next(*names, method=hit.query.get("method", "POST"))
                 return reply(200, {"faults": names})
         return reply(404, {"error": "known: GET dials, POST advance?seconds=, POST fail?faults=&method="})

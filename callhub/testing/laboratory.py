@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from callhub.hub import AsyncHub, Hub
+from callhub.policy.numbers import readable
 from callhub.provider import registry
 from callhub.provider.sandbox import Sandbox, SandboxClock
 from callhub.testing import inprocess
@@ -40,10 +41,17 @@ class Lab(Generic[H]):
     clock: VirtualClock
 
     def rung(self, number: str) -> int:
-        """Tell how often that number has rung by now, whichever vendor rang it."""
+        """Tell how often that number has rung by now, whichever vendor rang it.
+
+        Raises:
+            ValueError: it is no number, so that it can't have rung: a slip would pass as a 0.
+        """
+        known = readable(number)
+        if known is None:
+            raise ValueError("a number with + and its country code, such as +14155550100")
         for sandbox in self.sandboxes.values():
             sandbox.settle()
-        return sum(sandbox.rung[number] for sandbox in self.sandboxes.values())
+        return sum(sandbox.rung[known] for sandbox in self.sandboxes.values())
 
 
 @contextmanager

@@ -172,7 +172,8 @@ def test_an_unknown_outcome_says_that_a_phone_may_have_rung(cli: Cli, aicaller: 
     aicaller.sandbox.fail_next(fault)
     ran = cli(*line)
     assert (ran.code, "A phone may have rung" in ran.err) == (6, True)
-    call_id = ran.err.split()[-1]
+    call_id = ran.err.partition("callhub calls get ")[2].split()[0]
+    assert "callhub recover" in ran.err or f"callhub resolve {call_id} --placed ID | --not-placed" in ran.err
     assert cli("calls", "get", call_id, "--json").json["status"] == "in_doubt"
     again = cli(*line, "--json")
     assert (again.code, again.error["dialed"], again.error["call_id"]) == (6, "maybe", call_id)

@@ -39,6 +39,9 @@ def test_a_copy_is_put_back_and_nothing_rings_twice(cli: Cli, erzycall: Served) 
         "error: FILE is there already: choose another name, or replace it: --force\n",
     )
     assert cli("ledger", "backup", "copy.db", "--force", "--json").json["bytes"] > 0
+    for place, fault in (("ledger.db", "is the ledger itself"), (".", "is a folder")):
+        refused = cli("ledger", "backup", place, "--force")
+        assert (refused.code, fault in refused.err) == (2, True)
     call = cli("call", "+14155557502", *CALL, "--key", "order-1").json
     ran = cli("ledger", "restore", "copy.db", "--by", "Ada")
     assert ran.code == 0

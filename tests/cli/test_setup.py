@@ -76,6 +76,27 @@ def test_a_vendor_that_does_not_answer_is_found(
     assert erzycall.alive
 
 
+def test_the_doctor_uses_what_commands_use(
+    cli: Cli, erzycall: Served, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "callhub.toml").write_text(
+        f'[providers.erzycall]\napi_key = "ek_test_file"\nbase_url = "{erzycall.url}"\n'
+    )
+    monkeypatch.setenv("CALLHUB_ERZYCALL_API_KEY", "ek_live_expired")
+    assert (cli("doctor").code, cli("calls", "list").code) == (1, 4)
+    monkeypatch.setenv("CALLHUB_ERZYCALL_API_KEY", "")
+    assert (cli("doctor").code, cli("calls", "list").code) == (0, 0)
+
+
+def test_settings_that_can_not_be_read_are_no_missing_settings(cli: Cli, tmp_path: Path) -> None:
+    (tmp_path / "callhub.toml").write_text("settling = 'soon'\n[providers.erzycall]\napi_key = 'x'\n")
+    ran = cli("doctor")
+    told = " ".join(ran.out.split())
+    assert (ran.code, "settling should be a valid number" in told) == (1, True)
+    assert "mend them first" in told
+    assert "set up one of those above" not in told
+
+
 @pytest.mark.usefixtures("both")
 def test_the_route_is_checked(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     assert "none: a call names its vendor" in cli("doctor").out

@@ -68,8 +68,9 @@ def test_a_file_is_loaded_whole_or_not_at_all(cli: Cli, tmp_path: Path) -> None:
         2,
         [
             "error: 2 things are wrong:",
-            "  line 2 holds no number with its country code",
-            "  line 3 holds no number with its country code",
+            "  line 2 holds no number with + and its country code",
+            "  line 3 holds no number with + and its country code",
+            "Nothing was read in.",
         ],
     )
     assert cli("suppression", "get", "+14155557407").code == 4

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import os
 import traceback
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 import callhub
 from callhub import config
 from callhub.provider import registry
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 @pytest.fixture(autouse=True)
@@ -35,6 +38,17 @@ def test_callhub_s_own_variables_configure_no_provider(monkeypatch: pytest.Monke
     monkeypatch.setenv("CALLHUB_PUBLIC_URL", "https://example.com")
     monkeypatch.setenv("CALLHUB_LEDGER", "sqlite://")
     assert config.named_providers(config.HubSettings()) == []
+
+
+def test_an_empty_variable_is_not_set(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    file = tmp_path / "callhub.toml"
+    file.write_text('ledger = "sqlite:///of-the-file.db"\n')
+    monkeypatch.chdir(tmp_path)
+    for variable in ("CALLHUB_CONFIG", "CALLHUB_LEDGER", "CALLHUB_SETTLING", "CALLHUB_FOO_API_KEY"):
+        monkeypatch.setenv(variable, "")
+    settings = config.read()
+    assert (settings.ledger, settings.settling) == ("sqlite:///of-the-file.db", 5.0)
+    assert config.named_providers(settings) == []
 
 
 @pytest.mark.parametrize("url", ["postgresql://u:SE@CR:ET@h/db", "postgresql://h:port/db"])

@@ -319,10 +319,13 @@ def test_the_request_again_is_a_dial_to_the_cap(side: Side, erzycall: Vendor, ro
     call = hub.calls.create(**wish(erzycall))
     assert call.attempts[0].reason == "found by a look-up at the vendor"
     assert ([row["dials"] for row in rows("attempts")], len(erzycall.posts)) == ([1], 1)
+    erzycall.fail("drop_before")
+    with pytest.raises(OutcomeUnknown, match="attempt cap: it isn't sent again before"):
+        hub.calls.create(**wish(erzycall, to=OTHER))
     roomy = side.hub(ledger=rows.url, guards=Guards(caps=["3/1d"]))
     erzycall.fail("drop_before")
     roomy.calls.create(**wish(erzycall))
-    assert sum(row["dials"] for row in rows("attempts")) == 3
+    assert sum(row["dials"] for row in rows("attempts")) == 4
     assert type(refused_here(roomy, erzycall)) is RateLimited
 
 
@@ -491,7 +494,7 @@ def test_nothing_is_sent_again_to_who_is_on_the_list_by_then(
     call = erzycall.in_doubt(hub, "drop_before", idempotency_key="order-1")
     posts = len(erzycall.posts)
     hub.suppression.add(NUMBER)
-    with pytest.raises(OutcomeUnknown, match="look-up found nothing yet") as caught:
+    with pytest.raises(OutcomeUnknown, match="the person asked not to be called: it isn't sent") as caught:
         hub.calls.create(**wish(erzycall, idempotency_key="order-1"))
     assert (call_of(caught.value).id, caught.value.dialed) == (call.id, "maybe")
     assert len(erzycall.posts) == posts

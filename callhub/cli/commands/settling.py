@@ -30,8 +30,8 @@ def recover_(*, as_json: AsJson = False) -> int:
     """Settle what a crash or an unclear answer has left in doubt, without ringing anybody twice.
 
     Each call in doubt is asked for again where its vendor knows the key again, else looked up at the
-    vendor. A call that turns out not to be placed isn't dialled: repeat it under its key. Ends with 6 if
-    any stays in doubt.
+    vendor. To ask again may ring a phone that hasn't rung yet. A call that a look-up shows not to be placed
+    isn't dialled: repeat it under its key. Ends with 6 if any stays in doubt.
     """
     with callhub.Hub.from_config() as hub, out.patience("asking the vendors", quiet=as_json):
         report = hub.recover()
