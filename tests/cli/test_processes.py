@@ -89,6 +89,16 @@ def test_what_a_sandbox_prints_can_be_pasted() -> None:
         assert process.wait(10) == 0
 
 
+def test_ctrl_c_waits_for_no_vendor_of_the_doctors(erzycall: Served) -> None:
+    erzycall.sandbox.fail_next("hang_before", method="GET")
+    before = erzycall.sandbox.hits["GET /api/v1/calls"]
+    with started("doctor", **settings(erzycall)) as process:
+        while erzycall.sandbox.hits["GET /api/v1/calls"] == before:
+            time.sleep(0.02)
+        process.send_signal(signal.SIGINT)
+        assert (process.wait(5), "Traceback" in process.communicate()[1]) == (130, False)
+
+
 def test_ctrl_c_while_the_vendor_is_silent_leaves_the_truth_behind(cli: Cli, erzycall: Served) -> None:
     line = ("call", "+14155557011", "--script", "erzycall:case_789", "--key", "order-1")
     erzycall.sandbox.fail_next("hang_after")

@@ -97,6 +97,14 @@ def test_settings_that_can_not_be_read_are_no_missing_settings(cli: Cli, tmp_pat
     assert "set up one of those above" not in told
 
 
+def test_a_setting_is_called_what_it_is_called_in_the_file(cli: Cli, tmp_path: Path) -> None:
+    (tmp_path / "callhub.toml").write_text("[providers.erzycall]\napi_key = 'x'\nform_number = '+1'\n")
+    ran = cli("calls", "list")
+    assert (ran.code, "form_number is not a setting" in ran.err) == (3, True)
+    assert "from_number" in ran.err
+    assert "--from" not in ran.err
+
+
 @pytest.mark.usefixtures("both")
 def test_the_route_is_checked(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     assert "none: a call names its vendor" in cli("doctor").out

@@ -244,7 +244,7 @@ def test_the_time_goes_by_the_vendors_clock(hub: Any, aicaller: Vendor, hours: i
     body = {"_id": "x1", "status": "queued", "toPhoneNumber": NUMBER, "createdAt": theirs.isoformat()}
     answer = to_json({"data": [body]})
     aicaller.rig(Response(200, {}, answer), method="GET")
-    assert stays(hub, lost, "fits but for its time").needs_person
+    assert stays(hub, lost, "aicaller:x1 fits but for its time").needs_person
     aicaller.rig(Response(200, {"date": format_datetime(theirs, usegmt=True)}, answer), method="GET")
     assert hub.calls.reconcile(lost.id).provider_call_id == "x1"
 

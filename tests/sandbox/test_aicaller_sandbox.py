@@ -501,7 +501,12 @@ def test_the_control_paths_need_no_key_and_work() -> None:
     assert (dial["call_id"], dial["number"], dial["persona"]) == (call_id, CREATE["toPhoneNumber"], "talks")
     assert ask(sandbox, "POST", "/_sandbox/fail?faults=refuse", headers={}).status == 200
     assert ask(sandbox, "POST", "/v1/phoneCalls", CREATE).status == 400
-    assert ask(sandbox, "POST", "/_sandbox/fail?faults=gremlins", headers={}).status == 400
+    unknown = ask(sandbox, "POST", "/_sandbox/fail?faults=gremlins", headers={})
+    assert (unknown.status, "gremlins; known: refuse, rate_limit" in unknown.body.decode()) == (400, True)
+    with pytest.raises(ValueError, match="no fault: gremlins; known: refuse, rate_limit"):
+        sandbox.fail_next("gremlins")
+    for wrong in ("abc", "-1", "nan", ""):
+        assert ask(sandbox, "POST", f"/_sandbox/advance?seconds={wrong}", headers={}).status == 400
     assert ask(sandbox, "GET", "/_sandbox/other", headers={}).status == 404
 
 

@@ -27,6 +27,15 @@ def test_a_call_is_over_at_once(provider: str) -> None:
         assert it.rung(NUMBER) == 1
 
 
+def test_a_slip_in_a_number_is_no_zero() -> None:
+    with lab("erzycall") as it:
+        it.hub.calls.create(to=NUMBER, script="greeting")
+        it.clock.advance(600)
+        assert it.rung("+1 (415) 555-1234") == 1
+        with pytest.raises(ValueError, match="country code"):
+            it.rung("415 555 1234")
+
+
 def test_only_the_named_vendors_are_there() -> None:
     with lab("aicaller") as it:
         assert list(it.sandboxes) == ["aicaller"]
