@@ -10,6 +10,7 @@ import json
 import sys
 from contextlib import nullcontext
 from dataclasses import dataclass
+from datetime import UTC
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from rich.cells import cell_len, set_cell_size
@@ -19,6 +20,7 @@ from rich.text import Text
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
     from contextlib import AbstractContextManager
+    from datetime import datetime
 
     from rich.console import RenderableType
 
@@ -123,11 +125,15 @@ def complain(lines: Iterable[str]) -> None:
 
 
 def print_json(value: Any, stream: Any = None) -> None:
-    """Print one line of JSON."""
+    """Print one line of JSON; times are of ISO 8601, in UTC."""
     stream = stream or sys.stdout
     ascii_only = not (stream.encoding or "").lower().startswith("utf")
-    stream.write(json.dumps(value, ensure_ascii=ascii_only) + "\n")
+    stream.write(json.dumps(value, ensure_ascii=ascii_only, default=_in_utc) + "\n")
     stream.flush()
+
+
+def _in_utc(at: datetime) -> str:
+    return at.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
 def sheet(rows: Iterable[tuple[str, object]]) -> None:

@@ -72,7 +72,7 @@ def _ready_json(made: list[Box], _speed: float) -> None:
 
 
 def _tell_json(name: str, dial: Dial) -> None:
-    facts: dict[str, Any] = {"provider": name, "at": dial.at.isoformat(), "number": dial.number}
+    facts: dict[str, Any] = {"provider": name, "at": dial.at, "number": dial.number}
     with _printing:
         out.print_json({**facts, "call_id": f"{name}:{dial.call_id}", "persona": dial.persona})
 

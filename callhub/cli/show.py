@@ -123,7 +123,7 @@ def _plain_endpoint(endpoint: Endpoint) -> dict[str, Any]:
         "events": list(endpoint.events),
         "active": endpoint.active,
         "description": endpoint.description,
-        "created_at": endpoint.created_at.isoformat() if endpoint.created_at else None,
+        "created_at": endpoint.created_at,
     }
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from callhub.cli.out import Column, View
@@ -23,15 +22,6 @@ if TYPE_CHECKING:
 _ERASED = "erased, known by its hash"
 
 
-def jsonable(value: Any) -> Any:
-    """Give a value with JSON types only: times in ISO 8601."""
-    if isinstance(value, datetime):
-        return value.isoformat()
-    if isinstance(value, dict):
-        return {name: jsonable(each) for name, each in value.items()}
-    return [jsonable(each) for each in value] if isinstance(value, list | tuple) else value
-
-
 def explained(found: Explanation) -> dict[str, Any]:
     """Give an explanation with JSON types only."""
     import msgspec  # noqa: PLC0415 - not for help
@@ -39,11 +29,6 @@ def explained(found: Explanation) -> dict[str, Any]:
     bare = msgspec.structs.replace(found.call, source=None)
     plain: dict[str, Any] = msgspec.to_builtins(msgspec.structs.replace(found, call=bare))
     return {**plain, "call": found.call.to_dict()}
-
-
-def _facts(thing: LedgerInfo | Forgotten | Purged | Restored | Entry) -> dict[str, Any]:
-    facts: dict[str, Any] = jsonable(asdict(thing))
-    return facts
 
 
 def _info(info: LedgerInfo) -> Iterator[tuple[str, object]]:
@@ -118,10 +103,10 @@ def _dicts(calls: Sequence[Call]) -> list[dict[str, Any]]:
     return [call.to_dict() for call in calls]
 
 
-INFO: View[LedgerInfo] = View(_facts, (), _info)
-RESTORED: View[Restored] = View(_facts, (), _restored)
-FORGOTTEN: View[Forgotten] = View(_facts, (), _forgotten)
-PURGED: View[Purged] = View(_facts, (), _purged)
+INFO: View[LedgerInfo] = View(asdict, (), _info)
+RESTORED: View[Restored] = View(asdict, (), _restored)
+FORGOTTEN: View[Forgotten] = View(asdict, (), _forgotten)
+PURGED: View[Purged] = View(asdict, (), _purged)
 RECOVERY: View[Recovery] = View(
     lambda report: (
         {name: _dicts(calls) for name, calls in _recovered(report).items()} | {"problems": report.problems}
@@ -131,7 +116,7 @@ RECOVERY: View[Recovery] = View(
 )
 SUPPRESSED: View[Suppression] = View(
     lambda done: {
-        "entries": [_facts(entry) for entry in done.entries],
+        "entries": [asdict(entry) for entry in done.entries],
         "cancelled": _dicts(done.cancelled),
         "not_cancelled": _dicts(done.not_cancelled),
         "reasons": done.reasons,
@@ -140,7 +125,7 @@ SUPPRESSED: View[Suppression] = View(
     _suppressed,
 )
 ENTRIES: View[Entry] = View(
-    _facts,
+    asdict,
     (
         Column("number", 12, lambda entry: entry.number or _ERASED),
         Column("added", 11, lambda entry: day(entry.added_at)),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING
 
 import pytest
@@ -22,6 +23,7 @@ def test_a_number_is_added_found_in_any_form_and_removed(cli: Cli) -> None:
     ]
     found = cli("suppression", "get", "+14155557401", "--json").json
     assert (found["number"], found["reason"], found["source"]) == ("+14155557401", "by letter", "by hand")
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT[\d:.]+Z", found["added_at"])  # as the times of calls
     assert "by letter" in cli("suppression", "list").out
     assert [json.loads(line)["number"] for line in cli("suppression", "list", "--json").lines] == [
         "+14155557401"

@@ -3,7 +3,6 @@
 # ruff: noqa: D417 - options that commands share carry their own help
 
 from dataclasses import asdict
-from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -83,7 +82,7 @@ def restored(*, by: By = None, as_json: AsJson = False) -> None:
     from callhub.hub import mark_restored  # noqa: PLC0415
 
     done = mark_restored(ledger=config.read().ledger, by=by)
-    _tell(_times(asdict(done)), "marked: nothing is dialled on its word alone", as_json=as_json)
+    _tell(asdict(done), "marked: nothing is dialled on its word alone", as_json=as_json)
 
 
 @app.command(help_epilogue=examples("ledger reopen"))
@@ -98,7 +97,7 @@ def reopen(*, by: By = None, as_json: AsJson = False) -> None:
         done = hub.ledger.reopen(by)
     said = "keys that the ledger doesn't know are new ones from now on"
     _tell(
-        {"restored": done is not None} | (_times(asdict(done)) if done else {}),
+        {"restored": done is not None} | (asdict(done) if done else {}),
         said if done else "the ledger was never restored, so there is nothing to reopen",
         as_json=as_json,
     )
@@ -135,9 +134,3 @@ def purge(*, older_than: Age, as_json: AsJson = False) -> None:
 
 def _tell(facts: dict[str, Any], line: str, *, as_json: bool) -> None:
     out.print_json(facts) if as_json else out.say(line)
-
-
-def _times(facts: dict[str, Any]) -> dict[str, Any]:
-    return {
-        name: value.isoformat() if isinstance(value, datetime) else value for name, value in facts.items()
-    }
