@@ -219,16 +219,14 @@ def _once_more(case: _Case) -> Steps[CallhubError | Denial | None]:
     )
     if isinstance(taken, Denial):
         return taken
-    return (yield from _answered(case, flow, taken, (ticks + lease, now, lease)))
+    left = yield from time_to_dial(ticks + lease, now, lease, case.deadline)
+    if left is None:
+        return InvalidState("the lease ran out before it was sent again", dialed="maybe", call=case.call)
+    return (yield from _answered(case, flow, taken, left))
 
 
-def _answered(
-    case: _Case, flow: Flow[Call], request: Request, lease: tuple[float, datetime, float]
-) -> Steps[CallhubError | None]:
+def _answered(case: _Case, flow: Flow[Call], request: Request, left: float) -> Steps[CallhubError | None]:
     try:
-        left = yield from time_to_dial(*lease, case.deadline)
-        if left is None:
-            return InvalidState("the lease ran out before it was sent again", dialed="maybe", call=case.call)
         answer = yield from send(case.link, request, left)
         settled = yield from judge(case.link, flow, case.order.to, answer, case.deadline)
     except GeneratorExit:

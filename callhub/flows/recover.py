@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from callhub.errors import CallhubError
+from callhub.errors import CallhubError, LedgerError
 from callhub.flows.effects import Steps, Ticks, ask
 from callhub.flows.operations import FindById, Unsettled
 from callhub.flows.reconcile import settle
@@ -60,8 +60,14 @@ def _recover_one(context: Context, call_id: str, report: Recovery) -> Steps[None
     deadline = (yield from ask(Ticks())) + TIME_FOR_ONE
     try:
         record = yield from ask(FindById(call_id))
+    except LedgerError as error:
+        report.problems[call_id] = str(error)
+        return
+    try:
         if record is not None:
             record, why = yield from settle(context, record, deadline)
+    except LedgerError:
+        raise
     except CallhubError as error:
         why = str(error)
     if why:

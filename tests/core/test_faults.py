@@ -750,26 +750,6 @@ async def test_a_task_that_is_cancelled_while_it_claims_sends_nothing(
     assert len(vendor.posts) == 1
 
 
-async def test_a_task_that_is_cancelled_while_it_claims_to_send_again_gives_its_lease_back(
-    world: World, erzycall: Vendor, rows: Rows, lock: Lock
-) -> None:
-    with Hub(providers=world.settings, scripts=SCRIPTS, ledger=rows.url, clock=world.clock) as before:
-        call = erzycall.in_doubt(before, idempotency_key="order-1")
-    async with hub_of(world, rows.url) as hub:
-        lock.take()
-        task = asyncio.create_task(hub.calls.reconcile(call.id))
-        done, _ = await asyncio.wait([task], timeout=0.2)
-        assert not done
-        posts = len(erzycall.posts)
-        task.cancel()
-        lock.give_back()
-        with pytest.raises(asyncio.CancelledError):
-            await task
-        (row,) = rows("attempts")
-        assert (row["verdict"], row["lease_until"], len(erzycall.posts)) == ("maybe", 0, posts)
-        assert (await hub.calls.create(**keyed(erzycall))).replayed
-
-
 async def test_a_cancellation_is_seen_whatever_fails_meanwhile(
     world: World, vendor: Vendor, rows: Rows, monkeypatch: pytest.MonkeyPatch
 ) -> None:
