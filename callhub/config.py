@@ -118,8 +118,8 @@ def read() -> HubSettings:
 
 def named_providers(settings: HubSettings) -> list[str]:
     """Name the providers that the file or a ``CALLHUB_<NAME>_<FIELD>`` variable configures."""
-    installed = registry.installed()
-    owners = (_owner(key, installed) for key, value in os.environ.items() if value and key not in _own())
+    installed, own = registry.installed(), _own()
+    owners = (_owner(key, installed) for key, value in os.environ.items() if value and key not in own)
     return sorted({*settings.providers, *filter(None, owners)})
 
 

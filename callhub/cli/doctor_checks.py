@@ -181,9 +181,9 @@ def _route(settings: HubSettings) -> tuple[tuple[str, ...], str | None]:
     """Give the vendors of the hub's route; each of them must be configured."""
     try:
         route = route_of(settings.route)
-        named = route.providers if route else ()
+        named, configured = route.providers if route else (), config.named_providers(settings)
         for name in named:
-            choose(name, config.named_providers(settings))
+            choose(name, configured)
     except CallhubError as error:
         return (), str(error)
     return named, None

@@ -55,25 +55,24 @@ def recover(context: Context) -> Steps[Recovery]:
 
 
 def _recover_one(context: Context, call_id: str, report: Recovery) -> Steps[None]:
-    """Settle one call; what keeps it from being read or settled keeps no other waiting."""
-    record, why = None, ""
+    """Settle one call; one that can't be read, and what a vendor minds, keeps no other waiting."""
+    why = ""
     deadline = (yield from ask(Ticks())) + TIME_FOR_ONE
     try:
         record = yield from ask(FindById(call_id))
     except LedgerError as error:
         report.problems[call_id] = str(error)
         return
+    if record is None:
+        return
     try:
-        if record is not None:
-            record, why = yield from settle(context, record, deadline)
+        record, why = yield from settle(context, record, deadline)
     except LedgerError:
         raise
     except CallhubError as error:
         why = str(error)
     if why:
         report.problems[call_id] = why
-    if record is None:
-        return
     if not record.doubtful:
         (report.not_placed if record.free else report.placed).append(record.call)
         return
