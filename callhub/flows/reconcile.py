@@ -219,10 +219,24 @@ def _once_more(case: _Case) -> Steps[CallhubError | Denial | None]:
     )
     if isinstance(taken, Denial):
         return taken
-    left = yield from time_to_dial(ticks + lease, now, lease, case.deadline)
+    case.doubt = dataclasses.replace(case.doubt, dials=taken.dial, last_dial=now)
+    left = yield from _last_look(case, ticks + lease, now, lease)
     if left is None:
-        return InvalidState("the lease ran out before it was sent again", dialed="maybe", call=case.call)
-    return (yield from _answered(case, flow, taken, left))
+        said = "the time was used up before it was sent again"
+        yield from _stays(case, said)
+        return InvalidState(said, dialed="maybe", call=case.call)
+    return (yield from _answered(case, flow, taken.request, left))
+
+
+def _last_look(case: _Case, until: float, now: datetime, lease: float) -> Steps[float | None]:
+    """Look at the clocks for the last time; who is cancelled here gives the lease back."""
+    try:
+        return (yield from time_to_dial(until, now, lease, case.deadline))
+    except GeneratorExit:
+        raise
+    except BaseException:
+        yield from _stays(case, "callhub was interrupted before the request was sent again")
+        raise
 
 
 def _answered(case: _Case, flow: Flow[Call], request: Request, left: float) -> Steps[CallhubError | None]:
@@ -350,14 +364,16 @@ def _end(case: _Case, ended: Verdict, reason: str, news: Call | None) -> Steps[N
     ordinal = case.doubt.ordinal
     call = settled(case.call, ordinal, (ended, reason), now, news)
     own = news.provider_call_id if news is not None else None
-    told = ("settled", reason)
-    yield from ask(Settle(call, ordinal, ended, reason, now, proof=True, said=told, vendor_id=own))
+    dial, told = case.doubt.dials, ("settled", reason)
+    yield from ask(Settle(call, ordinal, ended, reason, now, dial, proof=True, said=told, vendor_id=own))
     yield from leave_alone(case.context, call)
 
 
 def _stays(case: _Case, reason: str, *, opted_out: bool = False) -> Steps[None]:
     now = yield from ask(Now())
-    yield from ask(Settle(case.call, case.doubt.ordinal, Verdict.MAYBE, reason, now, opted_out=opted_out))
+    doubt = case.doubt
+    end = Settle(case.call, doubt.ordinal, Verdict.MAYBE, reason, now, doubt.dials, opted_out=opted_out)
+    yield from ask(end)
     yield from leave_alone(case.context, case.call, told=opted_out)
 
 

@@ -41,10 +41,11 @@ def _resolved(context: Context, record: Record, placed: str | None, by: str) -> 
     ended = Verdict.REFUSED if news is None else Verdict.ACCEPTED
     call = settled(record.call, ordinal, (ended, said), now, news)
     own = news.provider_call_id if news is not None else None
-    told = ("resolved", said)
-    settle = Settle(call, ordinal, ended, said, now, proof=True, said=told, vendor_id=own)
+    dial, told = record.dials[ordinal - 1], ("resolved", said)
+    settle = Settle(call, ordinal, ended, said, now, dial, proof=True, said=told, vendor_id=own)
     if not (yield from ask(settle)):
-        raise InvalidState("the call was settled meanwhile", dialed="maybe", call=call)
+        meanwhile = "the call was settled or sent again meanwhile: look at it, and resolve it again"
+        raise InvalidState(meanwhile, dialed="maybe", call=record.call)
     return call
 
 

@@ -14,7 +14,6 @@ from callhub.ledger.placing import remember
 if TYPE_CHECKING:
     from callhub.ledger.identity import Identity
     from callhub.ledger.session import Session, Statement
-    from callhub.provider.http import Request
 
 SPREAD = 900.0  # seconds between two claims beyond which one call at a vendor can't fit both
 
@@ -39,6 +38,7 @@ def find(session: Session, identity: Identity, wanted: ops.FindDoubt) -> ops.Dou
         age=row["now"] - row["claimed_at"],
         leased=row["lease_until"] > row["now"],
         rivals=tuple(rivals),
+        dials=row["dials"],
         assumed=bool(row["assumed"]),
     )
 
@@ -57,7 +57,7 @@ def unsettled(session: Session, _identity: Identity, wanted: ops.Unsettled) -> t
     return tuple(row[0] for row in rows)
 
 
-def retake(session: Session, identity: Identity, wanted: ops.Retake) -> Request | ops.Denial:
+def retake(session: Session, identity: Identity, wanted: ops.Retake) -> ops.Retaken | ops.Denial:
     """Take an attempt in doubt over, and give its request as it was stored: a dial like any other."""
     row = _row(session, sql.DOUBT_TO_RETAKE, wanted.call_id, wanted.ordinal)
     denied = _denied(identity, wanted, row)
@@ -76,7 +76,7 @@ def retake(session: Session, identity: Identity, wanted: ops.Retake) -> Request 
     session.run(sql.RETAKE, place | {"dialled_at": at, "rings_at": rings_at, "lease": wanted.lease})
     if found is not None:
         remember(session, found.call, wanted.at, "sent again", "the stored request, under the same key")
-    return records.request(row)
+    return ops.Retaken(records.request(row), row["dials"] + 1)
 
 
 def leave_to_person(session: Session, _identity: Identity, given: ops.LeaveToPerson) -> None:

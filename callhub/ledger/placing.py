@@ -91,15 +91,16 @@ def _continue(session: Session, identity: Identity, claim: ops.Claim) -> None:
 def settle(session: Session, identity: Identity, end: ops.Settle) -> bool:
     """Write down how an attempt ended.
 
-    A *maybe* gives way to proof alone. An acceptance is proof against everything else, a no included
-    that was taken for proven while its owner slept; the state is the latest attempt's.
+    A *maybe* gives way to proof alone, and nothing but an acceptance is a word on a later dial than its
+    own. An acceptance is proof against everything else, a no included that was taken for proven while
+    its owner slept; the state is the latest attempt's.
     """
     call = end.call
     accepted = end.verdict is Verdict.ACCEPTED
     proof = end.proof or end.verdict is Verdict.MAYBE  # a maybe may stay one
     place: dict[str, Any] = {"of": call.id, "at": end.ordinal}
     reason = end.reason and end.reason.replace("\x00", "")  # which PostgreSQL keeps in no text
-    asked = place | {"verdict": str(end.verdict), "reason": reason}
+    asked = place | {"dial": end.dial, "verdict": str(end.verdict), "reason": reason}
     asked["finished_at"] = end.finished_at.timestamp()
     ended = session.first(sql.END_ATTEMPT, asked | {"proof": int(proof), "accepted": int(accepted)})
     if ended is None:

@@ -83,7 +83,8 @@ def record(row: Any, tried: list[Any]) -> Record:
     _, document, generation, call, plan, body, trail, _ = row
     source = Source(bytes(body), _trail(trail)) if body is not None else None
     found = replace(_call(call), source=source, attempts=tuple(map(_attempt, tried)))
-    return Record(found, document, generation, any(each[-1] for each in tried), plan)
+    leased = any(each[-1] for each in tried)
+    return Record(found, document, generation, leased, plan, tuple(each[-2] for each in tried))
 
 
 def request(row: Mapping[str, Any]) -> Request:
@@ -119,7 +120,7 @@ def moment(seconds: float) -> datetime:
 
 
 def _attempt(row: Any) -> Attempt:
-    _, provider, started_at, finished_at, verdict, reason, _ = row
+    _, provider, started_at, finished_at, verdict, reason, *_ = row
     return Attempt(
         provider=provider,
         started_at=moment(started_at),

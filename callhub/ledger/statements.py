@@ -56,6 +56,7 @@ OWNERS = select(calls.c.provider_call_id, calls.c.intent).where(
 NEWEST_FIRST = select(*RECORD).order_by(intents.c.id.desc())
 _TRIED = select(
     *(attempts.c[name] for name in ("intent", "provider", "started_at", "finished_at", "verdict", "reason")),
+    attempts.c.dials,
     LEASED.label("leased"),
 ).order_by(attempts.c.intent, attempts.c.ordinal)
 TRIED = Statement(_TRIED.where(attempts.c.intent == bindparam("of")))
@@ -100,9 +101,9 @@ END_ATTEMPT = Statement(
     .where(
         THIS_ATTEMPT,
         or_(
-            attempts.c.verdict.is_(None),
-            and_(attempts.c.verdict == "maybe", bindparam("proof") == 1),
-            and_(attempts.c.verdict != "accepted", bindparam("accepted") == 1),
+            and_(bindparam("accepted") == 1, or_(attempts.c.verdict.is_(None), attempts.c.verdict != "accepted")),
+            and_(attempts.c.dials == bindparam("dial"), attempts.c.verdict.is_(None)),
+            and_(attempts.c.dials == bindparam("dial"), attempts.c.verdict == "maybe", bindparam("proof") == 1),
         ),
     )
     .values({name: bindparam(name) for name in ("verdict", "reason", "finished_at")} | {"lease_until": 0})
@@ -141,7 +142,7 @@ BOUND_TO = Statement(
 
 DOUBT_COLUMNS = (
     *("person", "provider", "account", "method", "path", "headers", "body", "vendor_order"),
-    *("started_at", "claimed_at", "dialled_at", "finished_at", "lease_until", "assumed"),
+    *("started_at", "claimed_at", "dialled_at", "finished_at", "lease_until", "dials", "assumed"),
 )
 _DOUBT = select(*(attempts.c[name] for name in DOUBT_COLUMNS), database_now().label("now")).where(
     THIS_ATTEMPT, IN_DOUBT

@@ -9,7 +9,6 @@ import pytest
 from callhub.flows import operations as ops
 from callhub.policy.guards import Guards
 from callhub.policy.verdict import Verdict
-from callhub.provider.http import Request
 from callhub.provider.order import Order
 from tests.ledger.kit import (
     ACCOUNT,
@@ -44,17 +43,16 @@ def doubtful(ledger: Ledger, of: ops.Claim | None = None) -> ops.Claim:
 def test_an_attempt_in_doubt_is_given_as_it_was_stored(ledger: Ledger) -> None:
     mine = doubtful(ledger)
     taken = ledger.perform(retake(mine))
-    assert isinstance(taken, Request)
-    assert (taken.method, taken.path, taken.body, taken.headers, taken.dials) == (
-        *(REQUEST.method, REQUEST.path, REQUEST.body, REQUEST.headers),
-        True,
-    )
+    assert isinstance(taken, ops.Retaken)
+    assert taken.dial == 2
+    assert (taken.request.method, taken.request.path, taken.request.dials) == ("POST", "/calls", True)
+    assert (taken.request.body, taken.request.headers) == (REQUEST.body, REQUEST.headers)
 
 
 def test_one_of_many_takes_an_attempt_over(ledger: Ledger, base: Base) -> None:
     mine = doubtful(ledger)
     answers = at_once(lambda _: ledger.perform(retake(mine)), 12)
-    assert sum(isinstance(answer, Request) for answer in answers) == 1
+    assert sum(isinstance(answer, ops.Retaken) for answer in answers) == 1
     waits = [answer.wait for answer in answers if isinstance(answer, ops.Denial)]
     assert {denied(each) for each in answers if isinstance(each, ops.Denial)} == {ops.Rule.LEASED}
     assert all(wait is not None and 0 < wait <= 60 for wait in waits)
@@ -102,7 +100,7 @@ def test_an_attempt_that_is_being_made_is_not_sent_again(ledger: Ledger, base: B
     mine = claimed(ledger)
     assert denied(ledger.perform(retake(mine))) is ops.Rule.LEASED
     base.lapse()
-    assert isinstance(ledger.perform(retake(mine)), Request)
+    assert isinstance(ledger.perform(retake(mine)), ops.Retaken)
     assert record(ledger, mine).leased
 
 

@@ -14,7 +14,6 @@ from callhub.flows.context import Link
 from callhub.ledger.store import Ledger
 from callhub.policy.guards import Guards
 from callhub.policy.verdict import Verdict
-from callhub.provider.http import Request
 from tests.core.kit import NUMBER, SCRIPTS, wish
 from tests.ledger.kit import Base
 
@@ -57,7 +56,7 @@ def test_a_late_no_leads_to_no_other_dial(
             hub.calls.create(**wish(erzycall, idempotency_key="k", timeout=5) | changes)
         assert caught.value.dialed == "maybe"
         stands = other.perform(ops.FindByKey("k", None)).record
-        assert isinstance(taken[0], Request)
+        assert isinstance(taken[0], ops.Retaken)
         assert stands is not None
         assert [attempt.verdict for attempt in stands.call.attempts] == [Verdict.MAYBE]
         assert stands.leased

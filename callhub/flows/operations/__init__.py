@@ -18,6 +18,7 @@ from callhub.flows.operations.doubts import (
     FindDoubt,
     LeaveToPerson,
     Retake,
+    Retaken,
     Unsettled,
 )
 from callhub.flows.operations.intents import (
@@ -104,6 +105,7 @@ __all__ = [
     "Remember",
     "Reopen",
     "Retake",
+    "Retaken",
     "Rule",
     "SaveContact",
     "Settle",

@@ -91,6 +91,8 @@ class Settle(LedgerOp[bool]):
     """Write down how an attempt ended; False where that stands already, or may not be changed.
 
     Attributes:
+        dial: which dial of the attempt it speaks of: where somebody has dialled since, only an
+            acceptance counts.
         proof: True for what settles a *maybe*: success under the same key, a look-up, a person.
             An acceptance is always one.
         renews: True where the vendor may keep its answer under the key, and nothing rang.
@@ -105,6 +107,7 @@ class Settle(LedgerOp[bool]):
     verdict: Verdict
     reason: str | None
     finished_at: datetime
+    dial: int = 1
     proof: bool = False
     renews: bool = False
     opted_out: bool = False

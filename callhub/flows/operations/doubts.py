@@ -22,6 +22,7 @@ class Doubt:
 
     Attributes:
         order: what was asked for; None where an older callhub wrote it, or it was erased.
+        dials: how often it was sent.
         until: when its caller gave up, or will have.
         last_dial: when it was sent last.
         age: seconds since it was claimed, by the database's clock.
@@ -39,6 +40,7 @@ class Doubt:
     age: float
     leased: bool
     rivals: tuple[Order | None, ...] = field(repr=False)
+    dials: int = 1
     assumed: bool = False
 
 
@@ -70,11 +72,16 @@ class Unsettled(LedgerOp["tuple[str, ...]"]):
 
 
 @dataclass(frozen=True, slots=True)
-class Retake(LedgerOp[Request | Denial]):
-    """Take over an attempt in doubt to send it again: counted as a dial, with every guard.
+class Retaken:
+    """The attempt is its caller's alone for now: the request as it was stored, and which dial this is."""
 
-    The answer is the request as it was stored, to the byte.
-    """
+    request: Request
+    dial: int
+
+
+@dataclass(frozen=True, slots=True)
+class Retake(LedgerOp["Retaken | Denial"]):
+    """Take over an attempt in doubt to send it again: counted as a dial, with every guard."""
 
     call_id: str
     ordinal: int

@@ -25,6 +25,7 @@ class Record:
         generation: how often the vendor's key had to be renewed.
         leased: True while another caller may still be placing it.
         plan: who was considered, and why or why not; see `routing.Plan`.
+        dials: how often the request of each attempt was sent.
     """
 
     call: Call
@@ -32,6 +33,7 @@ class Record:
     generation: int
     leased: bool
     plan: str | None = field(default=None, repr=False)
+    dials: tuple[int, ...] = field(default=(), repr=False)
 
     @property
     def free(self) -> bool:

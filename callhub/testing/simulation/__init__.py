@@ -56,6 +56,7 @@ PLAYS: dict[str, Play] = {
         _plays.two_callers,
         _plays.caller_and_rescuer,
         _plays.sleeper,
+        _plays.overslept,
         _plays.two_keys,
         _plays.asked_to_stop,
         _plays.taken_back,

@@ -13,7 +13,7 @@ from callhub.model.call import CallRequest
 from callhub.provider.http import Fault, Response
 from callhub.testing.simulation import replies, rules
 from callhub.testing.simulation.pretended import PretendedSandbox
-from callhub.testing.simulation.processes import Process, Trouble
+from callhub.testing.simulation.processes import OVERSLEPT, Process, Trouble
 from callhub.testing.simulation.replies import AT_ONCE, NEVER, Reply
 from callhub.testing.simulation.scene import SCRIPT, WINDOW, contact
 from callhub.testing.simulation.world import Broken, World
@@ -35,6 +35,7 @@ REPEATED = 6.0  # seconds that a repetition may take
 PAUSES = (1.0, 100.0, 900.0)  # within a lease; after it; after the vendor's window
 UNHELPFUL = Reply(NEVER, Response(500))
 DEAF = Reply(AT_ONCE, Fault.RESET)
+LOST = (Reply(NEVER, Fault.RESET),)
 IN_A_RACE = (Trouble.KILLED_BEFORE,)  # to be killed after an effect is to be killed before the next one
 EVERY = tuple(trouble for trouble in Trouble if trouble is not Trouble.NONE)
 
@@ -80,6 +81,14 @@ def sleeper(world: World) -> None:
         first = recoverer(world)
     delay = world.choose(PAUSES)
     world.run(first, caller(world, "a repetition", delay=delay), recoverer(world, delay=2 * WINDOW))
+    in_the_end(world)
+
+
+def overslept(world: World) -> None:
+    """A caller oversleeps, and wakes while a recovery sends again and a person decides and asks again."""
+    world.allow(lambda *_: LOST, Trouble.OVERSLEEPS, bad=1)
+    decided = world.process("a person", partial(_not_placed_so_again, world), delay=OVERSLEPT)
+    world.run(caller(world), recoverer(world, delay=OVERSLEPT), decided)
     in_the_end(world)
 
 
@@ -181,8 +190,7 @@ def person_too_soon(world: World) -> None:
 def caller(world: World, name: str = "a caller", key: str = KEY, **found: Any) -> Process:
     """Somebody who places the call; only the first one has the scene's time for it."""
     timeout = min(world.scene.timeout, REPEATED if world.intents else DAY)
-    request = CallRequest(to=NUMBER, script=SCRIPT, contact=contact(), idempotency_key=key, timeout=timeout)
-    return world.process(name, lambda context: place.place(context, request), **found)
+    return world.process(name, lambda context: place.place(context, _wish(timeout, key)), **found)
 
 
 def recoverer(world: World, **found: Any) -> Process:
@@ -259,6 +267,10 @@ def _stopped_or_told(world: World, said: suppression.Suppression, before: Mappin
             raise Broken(world.told("a call rang after the person's word, and nobody was told that it may"))
 
 
+def _wish(timeout: float, key: str = KEY) -> CallRequest:
+    return CallRequest(to=NUMBER, script=SCRIPT, contact=contact(), idempotency_key=key, timeout=timeout)
+
+
 def _record(world: World, key: str) -> Record | None:
     return world.books.perform(FindByKey(key, None)).record
 
@@ -279,6 +291,12 @@ def _not_placed(world: World, context: Context) -> Steps[Call | None]:
         if isinstance(effect, Settle) and world.rings(record.call.id, possible=True):
             return None
         answer = yield effect
+
+
+def _not_placed_so_again(world: World, context: Context) -> Steps[Call | None]:
+    """Say that nothing was placed, where that is so, and ask for it again."""
+    said = yield from _not_placed(world, context)
+    return said and (yield from place.place(context, _wish(REPEATED)))
 
 
 def _about(

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
     from callhub.flows.context import Context
 
-NAPS = (50.0, 5_000.0)  # seconds: shorter and longer than a lease
+OVERSLEPT = 100.0  # seconds: longer than a lease, and short enough that others may send again
+NAPS = (50.0, OVERSLEPT, 5_000.0)  # seconds: shorter than a lease, longer, and beyond everything
 
 
 class Trouble(StrEnum):
@@ -30,11 +31,12 @@ class Trouble(StrEnum):
     LEDGER_BEFORE = "can't reach the ledger for"
     LEDGER_AFTER = "hears nothing from the ledger after"
     DOZES = "dozes before"
+    OVERSLEEPS = "oversleeps before"
     SLEEPS = "sleeps before"
 
 
 KILLS = (Trouble.KILLED_BEFORE, Trouble.KILLED_AFTER)
-NAPPING = {Trouble.DOZES: NAPS[0], Trouble.SLEEPS: NAPS[1]}
+NAPPING = dict(zip((Trouble.DOZES, Trouble.OVERSLEEPS, Trouble.SLEEPS), NAPS, strict=True))
 AFTER = (Trouble.KILLED_AFTER, Trouble.INTERRUPTED_AFTER, Trouble.LEDGER_AFTER)
 _INTERRUPTIONS = (Trouble.INTERRUPTED_BEFORE, Trouble.INTERRUPTED_AFTER)
 _LEDGER = (Trouble.LEDGER_BEFORE, Trouble.LEDGER_AFTER)

@@ -11,7 +11,6 @@ from callhub.flows.effects import Consult, Effect, Jitter, LedgerOp, NewId, Now,
 from callhub.ledger.store import WRITES
 from callhub.policy.scripts import ScriptMap
 from callhub.provider import registry
-from callhub.provider.http import Request
 from callhub.provider.sandbox import Hit, Sandbox, SandboxClock
 from callhub.testing.simulation import replies, telling
 from callhub.testing.simulation.pretended import KINDS, PretendedSandbox
@@ -284,7 +283,7 @@ class World:
         if isinstance(answer, ops.Claimed):
             self.intents[operation.call.id] = (operation.call.idempotency_key or "", operation.call.to or "")
             process.intent, process.claimed = operation.call.id, self.steps
-        elif isinstance(answer, Request):
+        elif isinstance(answer, ops.Retaken):
             process.intent, process.claimed = operation.call_id, self.steps
         elif isinstance(operation, ops.Suppress):
             self.suppressed |= {entry.number or "": self.steps for entry in operation.entries}
