@@ -231,6 +231,23 @@ def test_a_lease_that_others_ignore_is_found(monkeypatch: Patch) -> None:
     found("person_too_soon", 0, UNTRUE)
 
 
+@pytest.mark.parametrize("word", [Verdict.MAYBE, Verdict.REFUSED])
+def test_a_word_on_an_earlier_dial_that_counts_for_the_latest_is_found(
+    monkeypatch: Patch, word: Verdict
+) -> None:
+    """A sleeper's *maybe* gives the lease of whoever sends again away; a person decides on what is no more so."""
+    settle, find = placing.settle, store.READS[ops.FindDoubt]
+
+    def whichever(session: Any, identity: Any, end: Settle) -> bool:
+        doubt = find(session, identity, ops.FindDoubt(end.call.id, end.ordinal, ""))
+        if doubt is not None and end.verdict is word:
+            end = dataclasses.replace(end, dial=doubt.dials)
+        return settle(session, identity, end)
+
+    monkeypatch.setitem(store.WRITES, Settle, whichever)
+    found("overslept", 0, TWICE, None)
+
+
 def test_a_window_that_nobody_keeps_is_found(monkeypatch: Patch) -> None:
     denied = original(doubts, "_denied")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from callhub.errors import OutcomeUnknown
 from callhub.flows import cancel, place, recover, resolve, suppression
 from callhub.flows.effects import ask
 from callhub.flows.observe import get
@@ -35,7 +36,6 @@ REPEATED = 6.0  # seconds that a repetition may take
 PAUSES = (1.0, 100.0, 900.0)  # within a lease; after it; after the vendor's window
 UNHELPFUL = Reply(NEVER, Response(500))
 DEAF = Reply(AT_ONCE, Fault.RESET)
-LOST = (Reply(NEVER, Fault.RESET),)
 IN_A_RACE = (Trouble.KILLED_BEFORE,)  # to be killed after an effect is to be killed before the next one
 EVERY = tuple(trouble for trouble in Trouble if trouble is not Trouble.NONE)
 
@@ -85,10 +85,10 @@ def sleeper(world: World) -> None:
 
 
 def overslept(world: World) -> None:
-    """A caller oversleeps, and wakes while a recovery sends again and a person decides and asks again."""
-    world.allow(lambda *_: LOST, Trouble.OVERSLEEPS, bad=1)
-    decided = world.process("a person", partial(_not_placed_so_again, world), delay=OVERSLEPT)
-    world.run(caller(world), recoverer(world, delay=OVERSLEPT), decided)
+    """A caller oversleeps, then decides as a person, and asks again; a recovery may be sending meanwhile."""
+    world.allow(replies.few, Trouble.OVERSLEEPS)
+    impatient = world.process("a caller", partial(_asks_decides_and_asks_again, world))
+    world.run(impatient, recoverer(world, delay=OVERSLEPT))
     in_the_end(world)
 
 
@@ -189,8 +189,8 @@ def person_too_soon(world: World) -> None:
 
 def caller(world: World, name: str = "a caller", key: str = KEY, **found: Any) -> Process:
     """Somebody who places the call; only the first one has the scene's time for it."""
-    timeout = min(world.scene.timeout, REPEATED if world.intents else DAY)
-    return world.process(name, lambda context: place.place(context, _wish(timeout, key)), **found)
+    wish = _wish(world, key)
+    return world.process(name, lambda context: place.place(context, wish), **found)
 
 
 def recoverer(world: World, **found: Any) -> Process:
@@ -267,7 +267,8 @@ def _stopped_or_told(world: World, said: suppression.Suppression, before: Mappin
             raise Broken(world.told("a call rang after the person's word, and nobody was told that it may"))
 
 
-def _wish(timeout: float, key: str = KEY) -> CallRequest:
+def _wish(world: World, key: str = KEY) -> CallRequest:
+    timeout = min(world.scene.timeout, REPEATED if world.intents else DAY)
     return CallRequest(to=NUMBER, script=SCRIPT, contact=contact(), idempotency_key=key, timeout=timeout)
 
 
@@ -293,10 +294,13 @@ def _not_placed(world: World, context: Context) -> Steps[Call | None]:
         answer = yield effect
 
 
-def _not_placed_so_again(world: World, context: Context) -> Steps[Call | None]:
-    """Say that nothing was placed, where that is so, and ask for it again."""
-    said = yield from _not_placed(world, context)
-    return said and (yield from place.place(context, _wish(REPEATED)))
+def _asks_decides_and_asks_again(world: World, context: Context) -> Steps[Call | None]:
+    """Place the call; where that is in doubt, say that nothing was placed if that is so, and place it again."""
+    try:
+        return (yield from place.place(context, _wish(world)))
+    except OutcomeUnknown:
+        said = yield from _not_placed(world, context)
+    return said and (yield from place.place(context, _wish(world)))
 
 
 def _about(

@@ -20,7 +20,7 @@ SCENES: dict[str, tuple[Scene, ...]] = {
     "two_callers": tuple(replace(scene, timeout=BRIEF) for scene in (*ALONE, *ROUTES)),
     "caller_and_rescuer": tuple(replace(scene, timeout=BRIEF) for scene in (*ALONE, *ROUTES)),
     "sleeper": ALONE,
-    "overslept": ROUTES[1:],
+    "overslept": (replace(ROUTES[0], timeout=BRIEF),),
     "two_keys": tuple(
         replace(scene, guards=guards, timeout=BRIEF)
         for scene, rules in ((KEYED, GUARDED), (PLAIN, (Guards(), *GUARDED)), (OPEN, (Guards(), *GUARDED)))
