@@ -130,9 +130,14 @@ def unread() -> dict[str, str | None]:
         try:
             known |= {variable(name, field) for field in registry.load(name).settings_type.model_fields}
         except ConfigurationError:  # what a plugin that can't be loaded would read, nobody knows
-            known |= {key for key in os.environ if key.startswith(variable(name, ""))}
-    strangers = sorted(key for key in os.environ if key.startswith("CALLHUB_") and key not in known)
+            known |= {key for key in _set() if key.startswith(variable(name, ""))}
+    strangers = sorted(key for key in _set() if not known & {key, key.upper()})
     return {key: next(iter(get_close_matches(key, known, 1, 0.8)), None) for key in strangers}
+
+
+def _set() -> list[str]:
+    """Give the variables that are set for callhub."""
+    return [key for key in os.environ if key.startswith("CALLHUB_")]
 
 
 def _own() -> set[str]:

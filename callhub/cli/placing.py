@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from callhub.cli import watching
 from callhub.cli.failures import Interrupted, readable
-from callhub.errors import CallhubError, OutcomeUnknown, WaitTimeout
+from callhub.errors import CallhubError, InvalidRequest, OutcomeUnknown, WaitTimeout
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -65,6 +65,8 @@ def _broken_off(broken: BaseException, hub: Hub, options: Mapping[str, Any]) -> 
     """Make the error that tells what stands in the ledger."""
     try:
         call = _written(hub, options)
+    except InvalidRequest:  # a number that can't be read: nothing was written down
+        call = None
     except (CallhubError, KeyboardInterrupt):
         return _error(broken, "and the ledger can't be asked whether anything was sent", options, "maybe")
     if call is None:

@@ -330,13 +330,11 @@ def _settle(
         reason=reason,
     )
     call = as_of(after(replace(trial.call, attempts=(*intent.past, attempt)), news), finished)
-    failed = blamed and ended in (Verdict.UNREACHABLE, Verdict.MAYBE)
-    told = trial.cooling and (failed or (trial.ailing and ended is Verdict.ACCEPTED))
     settle = Settle(
         call, intent.ordinal, ended, reason, finished,
         renews=ended is Verdict.REFUSED,
         opted_out=opted_out,
-        ailing=Ailing(account_of(trial.link), failed) if told else None,
+        ailing=_health(trial, ended, blamed=blamed),
     )  # fmt: skip
     try:
         if not (yield from ask(settle)):
@@ -350,3 +348,13 @@ def _settle(
     intent.generation += settle.renews
     yield from leave_alone(intent.context, call, told=opted_out)
     return call
+
+
+def _health(trial: Trial, ended: Verdict, *, blamed: bool) -> Ailing | None:
+    """Say what an end tells of the vendor's health; nothing where nobody asks, or all is as it was."""
+    failed = blamed and ended in (Verdict.UNREACHABLE, Verdict.MAYBE)
+    if not trial.cooling or not (failed or trial.ailing):
+        return None
+    proves = failed or ended is Verdict.ACCEPTED
+    until = trial.started_at.timestamp() + trial.lease
+    return Ailing(account_of(trial.link), failed if proves else None, until)

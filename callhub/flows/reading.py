@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from msgspec.structs import replace
 
-from callhub.errors import CallhubError, NotFound
+from callhub.errors import CallhubError, LedgerError, NotFound
 from callhub.flows.context import split_id
 from callhub.flows.effects import Now, Steps, ask
 from callhub.flows.exchange import TIMEOUT, perform
@@ -86,6 +86,15 @@ def needed(call_id: str) -> Steps[Record]:
     if record is None:
         raise unknown_call()
     return record
+
+
+def if_readable(call_id: str, problems: dict[str, str]) -> Steps[Record | None]:
+    """Give the record of a call; one that can't be read is added to `problems`, and keeps no other back."""
+    try:
+        return (yield from ask(FindById(call_id)))
+    except LedgerError as error:
+        problems[call_id] = str(error)
+        return None
 
 
 def observed(ours: Call, news: Call) -> Steps[Call]:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from callhub.errors import CallhubError, LedgerError
 from callhub.flows.effects import Steps, Ticks, ask
-from callhub.flows.operations import FindById, Unsettled
+from callhub.flows.operations import Unsettled
+from callhub.flows.reading import if_readable
 from callhub.flows.reconcile import settle
 from callhub.flows.suppression import stop_the_rest
 
@@ -50,7 +51,7 @@ def recover(context: Context) -> Steps[Recovery]:
         if len(ids) < BATCH:
             break
         after_id = ids[-1]
-    report.cancelled += yield from stop_the_rest(context)
+    report.cancelled += yield from stop_the_rest(context, report.problems)
     return report
 
 
@@ -58,11 +59,7 @@ def _recover_one(context: Context, call_id: str, report: Recovery) -> Steps[None
     """Settle one call; one that can't be read, and what a vendor minds, keeps no other waiting."""
     why = ""
     deadline = (yield from ask(Ticks())) + TIME_FOR_ONE
-    try:
-        record = yield from ask(FindById(call_id))
-    except LedgerError as error:
-        report.problems[call_id] = str(error)
-        return
+    record = yield from if_readable(call_id, report.problems)
     if record is None:
         return
     try:
@@ -71,7 +68,7 @@ def _recover_one(context: Context, call_id: str, report: Recovery) -> Steps[None
         raise
     except CallhubError as error:
         why = str(error)
-    if why:
+    if why and record.doubtful:
         report.problems[call_id] = why
     if not record.doubtful:
         (report.not_placed if record.free else report.placed).append(record.call)

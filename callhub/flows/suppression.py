@@ -18,6 +18,7 @@ from callhub.flows.operations import (
     Suppress,
     Unsuppress,
 )
+from callhub.flows.reading import if_readable
 from callhub.model.lifecycle import CallOutcome
 from callhub.policy import numbers
 from callhub.provider.capability import Feature
@@ -86,24 +87,32 @@ def leave_alone(context: Context, call: Call, *, told: bool = False) -> Steps[No
 
 def heed(context: Context, calls: Sequence[Call]) -> Steps[None]:
     """Leave people alone who opted out of calls that others placed, as their vendor tells of these."""
-    report = _Stopping()
-    for call in calls:
-        number = numbers.readable(call.to) if call.outcome is CallOutcome.OPTED_OUT else None
+    told = [(call, numbers.readable(call.to)) for call in calls if call.outcome is CallOutcome.OPTED_OUT]
+    if not told:
+        return
+    report, now = _Stopping(), (yield from ask(Now()))  # asked for here: no word is lost to a cancellation
+    for call, number in told:
         if number is None or (yield from ask(FindSuppressed(number))) is not None:
             continue
-        now = yield from ask(Now())
         yield from ask(Suppress((Entry(number, "opted out", call.provider or "vendor", now),)))
         yield from _stop(context, number, report)
 
 
-def stop_the_rest(context: Context) -> Steps[tuple[Call, ...]]:
-    """Cancel open calls to people on the list that a crash kept from being cancelled."""
+def stop_the_rest(context: Context, problems: dict[str, str]) -> Steps[list[Call]]:
+    """Cancel open calls to people on the list that a crash kept from being cancelled.
+
+    Calls that can't be read are added to `problems`, and keep no other from being cancelled.
+    """
     report = _Stopping()
-    for call in (yield from ask(OpenToSuppressed())):
+    for call_id in (yield from ask(OpenToSuppressed())):
+        record = yield from if_readable(call_id, problems)
+        if record is None:
+            continue
+        call = record.call
         link = context.links.get(call.provider or "")
         if link is not None and call.provider_call_id and link.provider.supports(Feature.CANCEL):
             yield from _stop_one(context, call, report)
-    return tuple(report.cancelled)
+    return report.cancelled
 
 
 @dataclass(slots=True)

@@ -213,6 +213,10 @@ def _note_health(session: Session, identity: Identity, told: ops.Ailing, provide
     row = session.first(sql.HEALTH, key)
     if row is None:
         return
+    if told.failed is None:
+        if row[1] == told.until:  # its own probe: the next one may come at once
+            session.run(sql.SET_HEALTH, key | {"failures": row[0], "closed_until": 0.0})
+        return
     failures = row[0] + 1 if told.failed else 0
     pause = cooling.pause(failures)
     session.run(sql.SET_HEALTH, key | {"failures": failures, "closed_until": now + pause if pause else 0.0})

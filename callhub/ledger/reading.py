@@ -74,10 +74,9 @@ def open_calls(session: Session, identity: Identity, wanted: ops.OpenCalls) -> t
 
 def open_to_suppressed(
     session: Session, _identity: Identity, _wanted: ops.OpenToSuppressed
-) -> tuple[Call, ...]:
-    """Read the calls that aren't over to people who are on the suppression list."""
-    rows = session.all(sql.OPEN_TO_SUPPRESSED)
-    return tuple(record.call for record in records.with_attempts(session, rows))
+) -> tuple[str, ...]:
+    """Give the ids of calls that aren't over to people who are on the suppression list."""
+    return tuple(row[0] for row in session.all(sql.OPEN_TO_SUPPRESSED))
 
 
 def _same(identity: Identity, stored: str, given: str | None) -> bool:

@@ -33,6 +33,8 @@ RECORD = [
 IN_DOUBT = or_(attempts.c.verdict.is_(None), attempts.c.verdict == "maybe")
 MAY_HAVE_RUNG = or_(attempts.c.verdict.is_(None), attempts.c.verdict.in_(("maybe", "accepted")))
 LEASED = and_(IN_DOUBT, attempts.c.lease_until > database_now())
+UNACCEPTED = or_(attempts.c.verdict.is_(None), attempts.c.verdict != "accepted")
+THIS_DIAL = attempts.c.dials == bindparam("dial")
 THIS_ATTEMPT = and_(attempts.c.intent == bindparam("of"), attempts.c.ordinal == bindparam("at"))
 
 # facts
@@ -67,7 +69,9 @@ OPEN_OF_PERSON = Statement(
 )
 _LISTED = or_(suppressed.c.person == intents.c.person, suppressed.c.literal == intents.c.person)
 OPEN_TO_SUPPRESSED = Statement(
-    select(*RECORD).where(_OPEN, select(suppressed.c.person).where(_LISTED).exists()).order_by(intents.c.id)
+    select(intents.c.id)
+    .where(_OPEN, select(suppressed.c.person).where(_LISTED).exists())
+    .order_by(intents.c.id)
 )
 
 # placing
@@ -101,9 +105,9 @@ END_ATTEMPT = Statement(
     .where(
         THIS_ATTEMPT,
         or_(
-            and_(bindparam("accepted") == 1, or_(attempts.c.verdict.is_(None), attempts.c.verdict != "accepted")),
-            and_(attempts.c.dials == bindparam("dial"), attempts.c.verdict.is_(None)),
-            and_(attempts.c.dials == bindparam("dial"), attempts.c.verdict == "maybe", bindparam("proof") == 1),
+            and_(THIS_DIAL, attempts.c.verdict.is_(None)),
+            and_(THIS_DIAL, attempts.c.verdict == "maybe", bindparam("proof") == 1),
+            and_(UNACCEPTED, bindparam("accepted") == 1),
         ),
     )
     .values({name: bindparam(name) for name in ("verdict", "reason", "finished_at")} | {"lease_until": 0})

@@ -51,6 +51,11 @@ def document(request: CallRequest) -> str | None:
         return None
 
 
+def said_of(contact: Contact) -> Contact:
+    """Give what a call says of its contact."""
+    return Contact(**{name: getattr(contact, name) for name in SAID_OF_CONTACT})
+
+
 def _said(value: Any) -> Any:
     if isinstance(value, Contact):
         fields = {name: getattr(value, name) for name in SAID_OF_CONTACT}

@@ -134,7 +134,7 @@ def order(
         idempotency_key="",
         script=target.id if isinstance(target, Target) else None,
         variables=given,
-        contact=contact,
+        contact=intake.said_of(contact) if contact else None,
         contact_id=(vendor_id(contact.id, provider.name) if contact else None) or links.get(provider.name),
         first_message=request.first_message,
         scheduled_at=_sent(request.scheduled_at),

@@ -49,22 +49,30 @@ class Runner:
     def run(self, steps: Steps[T]) -> T:
         """Perform every effect of a flow, and return what the flow returns.
 
+        Whatever the flow makes of an interruption, whoever interrupts sees it.
+
         Raises:
             ConfigurationError: the hub is closed.
         """
         _refuse_if(self.closed)
+        interruption = _Interruption()
         answer: Any = None
         failure: BaseException | None = None
         while True:
             try:
                 effect = steps.send(answer) if failure is None else steps.throw(failure)
             except StopIteration as stop:
+                interruption.insist()
                 result: T = stop.value
                 return result
+            except Exception as error:
+                interruption.insist(error)
+                raise
             failure = None
             try:
                 answer = self._table.get(type(effect), self._ledger.perform)(effect)
             except BaseException as error:  # noqa: BLE001 - the flow decides, Ctrl-C included
+                interruption.notice(error)
                 failure = error
 
 
@@ -86,55 +94,56 @@ class AsyncRunner:
         """Perform every effect of a flow, and return what the flow returns.
 
         What the ledger has begun is finished before a cancellation is let through: the flow must
-        know what was written. Whatever the flow makes of it, whoever cancels sees the cancellation.
+        know what was written. Whatever the flow makes of it, whoever cancels sees the interruption.
 
         Raises:
             ConfigurationError: the hub is closed.
         """
         _refuse_if(self.closed)
-        cancellation = _Cancellation()
+        interruption = _Interruption()
         answer: Any = None
         failure: BaseException | None = None
         while True:
             try:
                 effect = steps.send(answer) if failure is None else steps.throw(failure)
             except StopIteration as stop:
-                cancellation.insist()
+                interruption.insist()
                 result: T = stop.value
                 return result
             except Exception as error:
-                cancellation.insist(error)
+                interruption.insist(error)
                 raise
             failure = None
             try:
-                answer = await self._perform(effect, cancellation)
+                answer = await self._perform(effect, interruption)
             except BaseException as error:  # noqa: BLE001 - the flow decides, cancellation included
-                cancellation.notice(error)
+                interruption.notice(error)
                 failure = error
 
-    async def _perform(self, effect: Effect[Any], cancellation: _Cancellation) -> Any:
+    async def _perform(self, effect: Effect[Any], interruption: _Interruption) -> Any:
         if isinstance(effect, LedgerOp):
-            return await self._finish(effect, cancellation)
-        cancellation.deliver()
+            return await self._finish(effect, interruption)
+        interruption.deliver()
         if type(effect) in self._instant:
             return self._instant[type(effect)](effect)
         return await self._table[type(effect)](effect)
 
-    async def _finish(self, operation: LedgerOp[T], cancellation: _Cancellation) -> T:
-        task = asyncio.ensure_future(asyncio.to_thread(self._ledger.perform, operation))
-        while not task.done():
+    async def _finish(self, operation: LedgerOp[T], interruption: _Interruption) -> T:
+        loop = asyncio.get_running_loop()
+        answer = loop.run_in_executor(None, self._ledger.perform, operation)  # no task: nobody cancels it
+        while not answer.done():
             try:
-                await asyncio.wait([task])
+                await asyncio.wait([answer])
             except asyncio.CancelledError as error:
-                cancellation.owe(error)
-        return task.result()
+                interruption.owe(error)
+        return answer.result()
 
 
-class _Cancellation:
-    """That a task was cancelled, and whether its flow has heard of it."""
+class _Interruption:
+    """That a flow was interrupted or cancelled, and whether it has heard of that."""
 
     def __init__(self) -> None:
-        self._error: asyncio.CancelledError | None = None
+        self._error: BaseException | None = None
         self._owed = False
 
     def owe(self, error: asyncio.CancelledError) -> None:
@@ -147,12 +156,12 @@ class _Cancellation:
             raise self._error
 
     def notice(self, error: BaseException) -> None:
-        """Remember that the flow hears of a cancellation now."""
-        if isinstance(error, asyncio.CancelledError):
+        """Remember that the flow hears of it now."""
+        if not isinstance(error, Exception):
             self._error, self._owed = error, False
 
     def insist(self, instead_of: Exception | None = None) -> None:
-        """Raise the cancellation, whatever the flow has made of it."""
+        """Raise it, whatever the flow has made of it."""
         if self._error is not None:
             raise self._error from instead_of
 

@@ -279,6 +279,15 @@ def test_ctrl_c_before_the_claim_says_that_nothing_was_sent(
     assert erzycall.alive
 
 
+def test_ctrl_c_says_that_a_number_which_can_not_be_read_was_not_sent(
+    cli: Cli, erzycall: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("callhub.policy.intake.problems", interrupt)
+    ran = cli("call", "0155 garbage", *SCRIPT)
+    assert (ran.code, ran.err) == (130, "error: interrupted before anything was sent\n")
+    assert erzycall.alive
+
+
 def test_ctrl_c_never_says_no_without_the_ledger_s_word(
     cli: Cli, erzycall: Served, monkeypatch: pytest.MonkeyPatch
 ) -> None:

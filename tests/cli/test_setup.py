@@ -130,6 +130,7 @@ def test_times_that_can_not_be_are_found(cli: Cli, setting: str, monkeypatch: py
 def test_a_variable_that_nothing_reads_is_named(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     for variable in ("CALLHUB_ERZICALL_API_KEY", "CALLHUB_PAINT", "CALLHUB_DEBUG", "CALLHUB_PUBLIC_URL"):
         monkeypatch.setenv(variable, "x")
+    monkeypatch.setenv("CALLHUB_Settling", "7")  # which is read, whatever its case
     found = cli("doctor")
     assert (found.code, found.lines[-1]) == (0, "All is well.")
     told = " ".join(found.out.split())

@@ -235,6 +235,11 @@ def test_a_first_message_that_is_too_long_for_erzycall(hub: Any, erzycall: Vendo
     hub.calls.create(**wish(erzycall, first_message="x" * 1000))
 
 
+def test_what_no_vendor_is_told_of_a_contact_keeps_no_call_from_being_placed(side: Side) -> None:
+    contact = Contact(name="A", tags=("a\ud800",), custom_fields={"object": object()})
+    assert side.hub().calls.create(**wish("aicaller", contact=contact)).status == "queued"
+
+
 @pytest.mark.parametrize("contact", [None, Contact(email="a@example.com"), Contact(name="")])
 def test_aicaller_needs_a_name(hub: Any, aicaller: Vendor, contact: Contact | None) -> None:
     error = invalid(hub.calls.create, **wish(aicaller, contact=contact))

@@ -484,6 +484,19 @@ def test_one_caller_alone_probes_it_afterwards_and_success_ends_it(
     assert hub.calls.create(**wanted(idempotency_key="after")).provider == "erzycall"
 
 
+def test_a_probe_that_proves_nothing_leaves_it_to_the_next_caller(
+    side: Side, world: World, rows: Rows
+) -> None:
+    hub = side.hub(route=ROUTE, ledger=rows.url)
+    world.erzycall.relay.rigged = unwell
+    in_doubt(hub, world, cooling.PATIENCE)
+    world.clock.advance(cooling.pause(cooling.PATIENCE) + 1)
+    world.erzycall.relay.rigged = lambda _: Answer(UNAUTHORIZED)
+    assert hub.calls.create(**wanted(idempotency_key="probe")).provider == "aicaller"
+    world.erzycall.relay.rigged = lambda _: None
+    assert hub.calls.create(**wanted(idempotency_key="next")).provider == "erzycall"
+
+
 def test_a_probe_that_fails_makes_the_pause_longer(side: Side, world: World, rows: Rows) -> None:
     hub = side.hub(route=ROUTE, ledger=rows.url)
     world.erzycall.relay.rigged = unwell

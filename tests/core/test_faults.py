@@ -30,6 +30,7 @@ from callhub.ledger.store import Ledger
 from callhub.policy.retry import TRIES
 from callhub.provider.http import Response, to_json
 from callhub.provider.sandbox import Answer, Mishap
+from callhub.runtime.transport import Transport
 from tests.core import rogues
 from tests.core.kit import NUMBER, SCRIPTS, Instant, call_of, closed_port, secrets_in, told, wish
 
@@ -769,6 +770,47 @@ async def test_a_cancellation_is_seen_whatever_fails_meanwhile(
             await cancelled(hub.calls.create(**keyed(vendor)), arrived)
     assert isinstance(caught.value.__cause__, LedgerError)
     assert len(vendor.posts) == 1
+
+
+def test_an_interruption_is_seen_whatever_fails_meanwhile(
+    world: World, vendor: Vendor, rows: Rows, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(ledger: Ledger, operation: Any) -> Any:
+        if isinstance(operation, Settle):
+            raise LedgerError("the disk is full")
+        return perform(ledger, operation)
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    perform = Ledger.perform
+    monkeypatch.setattr(Ledger, "perform", fail)
+    monkeypatch.setattr(Transport, "send", interrupt)
+    with (
+        Hub(providers=world.settings, scripts=SCRIPTS, ledger=rows.url, clock=world.clock) as hub,
+        pytest.raises(KeyboardInterrupt) as caught,
+    ):
+        hub.calls.create(**keyed(vendor))
+    assert isinstance(caught.value.__cause__, LedgerError)
+    assert vendor.posts == []
+
+
+def test_a_loop_that_ends_while_the_ledger_is_busy_sends_nothing(
+    world: World, vendor: Vendor, rows: Rows, lock: Lock
+) -> None:
+    """`asyncio.run` cancels every task that is left: what the ledger has begun is known all the same."""
+
+    async def leave() -> asyncio.Task[Any]:
+        hub = await hub_of(world, rows.url).__aenter__()
+        lock.take()
+        task = asyncio.create_task(hub.calls.create(**keyed(vendor)))
+        await asyncio.sleep(0.2)
+        threading.Timer(0.2, lock.give_back).start()
+        return task
+
+    assert asyncio.run(leave()).cancelled()
+    assert [row["verdict"] for row in rows("attempts")] == ["unreachable"]
+    assert vendor.relay.seen == []
 
 
 class Telling(Instant):

@@ -20,6 +20,8 @@ from callhub import (
     NotFound,
     OutcomeUnknown,
 )
+from callhub.flows.operations import Entry, Suppress
+from callhub.ledger.store import Ledger
 from callhub.provider.http import Response, to_json
 from callhub.provider.sandbox import Answer
 from tests.core.kit import NUMBER, SCRIPTS, START, call_of, secrets_in, told, wish
@@ -407,6 +409,15 @@ def test_a_vendor_that_is_not_configured_any_more(side: Side, vendor: Vendor, ro
     assert [(each.id, each.needs_person) for each in report.placed] == [(call.id, False)]
 
 
+def test_a_call_that_is_being_placed_elsewhere_is_left_to_nobody(
+    side: Side, vendor: Vendor, rows: Rows
+) -> None:
+    """Somebody who doesn't know its vendor comes across it meanwhile."""
+    call = vendor.in_doubt(side.hub(ledger=rows.url))
+    change(rows, "UPDATE attempts SET verdict = NULL, lease_until = 4e9")
+    assert not stays(side.hub(ledger=rows.url, providers={}), call, "is being placed right now").needs_person
+
+
 @pytest.mark.parametrize("wait", [False, True], ids=["window", "later"])
 def test_what_was_asked_is_not_kept_any_more(side: Side, vendor: Vendor, rows: Rows, *, wait: bool) -> None:
     hub = side.hub(ledger=rows.url)
@@ -493,6 +504,18 @@ def test_one_row_that_can_not_be_read_keeps_no_other_call_waiting(
     report = side.hub(ledger=rows.url).recover()
     assert [call.id for call in report.placed] == [other.id]
     assert "ledger" in report.problems[broken.id]
+
+
+def test_one_row_that_can_not_be_read_keeps_no_other_call_from_being_cancelled(
+    side: Side, world: World, rows: Rows
+) -> None:
+    hub = side.hub(ledger=rows.url)
+    later = world.clock.now() + timedelta(hours=5)
+    broken, other = (hub.calls.create(**wish("erzycall", scheduled_at=later)) for _ in range(2))
+    Ledger(rows.url).perform(Suppress((Entry(NUMBER, None, "by hand", world.clock.now()),)))
+    change(rows, "UPDATE intents SET call = '{' WHERE rowid = (SELECT min(rowid) FROM intents)")
+    report = side.hub(ledger=rows.url).recover()
+    assert ([call.id for call in report.cancelled], [*report.problems]) == ([other.id], [broken.id])
 
 
 def test_a_call_that_is_being_placed_is_left_alone(side: Side, erzycall: Vendor, rows: Rows) -> None:

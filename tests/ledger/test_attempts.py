@@ -468,7 +468,7 @@ def test_an_opt_out_that_is_seen_later_suppresses_too(ledger: Ledger) -> None:
 def ailing(ledger: Ledger, key: str, *, failed: bool, at: datetime | None = None) -> None:
     at = at or now()
     mine = claimed(ledger, claim(call(key), started_at=at))
-    told = ops.Ailing(ACCOUNT, failed)
+    told = ops.Ailing(ACCOUNT, failed, 0.0)
     verdict = UNREACHABLE if failed else ACCEPTED
     ledger.perform(settle(mine, verdict, ailing=told, finished_at=at, vendor_id=key))
 
@@ -494,6 +494,23 @@ def test_one_caller_alone_probes_a_vendor_that_has_cooled_down(
     assert granted == [ops.Claimed(ailing=True)]
     assert {denied(each) for each in answers if isinstance(each, ops.Denial)} == {ops.Rule.COOLING}
     assert base.count("intents") == 4
+
+
+def test_a_probe_is_given_back_by_its_own_caller_alone(ledger: Ledger, base: Base) -> None:
+    def shut() -> bool:
+        (row,) = base.rows("SELECT closed_until FROM health")
+        return bool(row["closed_until"] > now().timestamp())
+
+    for key in "abc":
+        ailing(ledger, key, failed=True, at=ago(hours=1))
+    probe = claimed(ledger, claim(call("p"), cooling=True))
+    until = probe.started_at.timestamp() + probe.lease
+    other = claimed(ledger, claim(call("q")))
+    ledger.perform(settle(other, UNREACHABLE, ailing=ops.Ailing(ACCOUNT, None, until + 1)))
+    assert shut()
+    ledger.perform(settle(probe, UNREACHABLE, ailing=ops.Ailing(ACCOUNT, None, until)))
+    assert not shut()
+    assert ledger.perform(claim(call("r"), cooling=True)) == ops.Claimed(ailing=True)
 
 
 def test_failures_at_once_are_all_counted(ledger: Ledger, base: Base) -> None:

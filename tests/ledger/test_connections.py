@@ -244,7 +244,7 @@ def test_a_verdict_whose_commit_nobody_confirmed_is_written_again(line: Line, po
     ledger = Ledger(line.url)
     mine = claimed(ledger)
     line.cuts = 1
-    told = settle(mine, Verdict.REFUSED, renews=True, ailing=ops.Ailing(ACCOUNT, failed=True))
+    told = settle(mine, Verdict.REFUSED, renews=True, ailing=ops.Ailing(ACCOUNT, failed=True, until=0.0))
     assert not ledger.perform(told)
     assert verdicts(ledger, mine) == ["refused"]
     assert record(ledger, mine).generation == 1

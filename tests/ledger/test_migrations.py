@@ -16,7 +16,6 @@ from callhub.ledger.schema import VERSION, metadata
 from callhub.ledger.store import Ledger
 from callhub.model.lifecycle import CallStatus
 from callhub.policy.guards import Guards
-from callhub.provider.http import Request
 from tests.core.kit import SCRIPTS, wish
 from tests.ledger.kit import (
     ACCOUNT,
@@ -165,7 +164,7 @@ def test_an_upgraded_ledger_has_the_tables_that_a_new_one_has(ledger: Ledger) ->
 def test_an_upgraded_ledger_works_on(ledger: Ledger) -> None:
     mine = claimed(ledger, claim(call("new")))
     assert record(ledger, mine).leased
-    assert isinstance(ledger.perform(retake(claimed(ledger, claim(call("short"), lease=0.0)))), Request)
+    assert isinstance(ledger.perform(retake(claimed(ledger, claim(call("short"), lease=0.0)))), ops.Retaken)
 
 
 @pytest.mark.usefixtures("old")

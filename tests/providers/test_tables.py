@@ -228,7 +228,7 @@ def test_an_effect_shows_no_key_and_no_number(effect: str) -> None:
         "history": History(None, None, None, NUMBER, None, 1),
         "retake": Retake("x", 1, account, now, 600.0, 1.0, Guards()),
         "doubt": FindDoubt("x", 1, account),
-        "ailing": Ailing(account, failed=True),
+        "ailing": Ailing(account, failed=True, until=0.0),
         "suppress": Suppress((Entry(NUMBER, "asked", "by hand", now),)),
         "unsuppress": Unsuppress(NUMBER),
         "suppressed": FindSuppressed(NUMBER),

@@ -174,7 +174,8 @@ def test_a_later_refusal_that_overwrites_a_maybe_is_found(monkeypatch: Patch, st
             yield from stays(case, reason, **how)
             return
         now = yield from ask(Now())
-        yield from ask(Settle(case.call, case.doubt.ordinal, Verdict.REFUSED, reason, now, proof=True))
+        place = (case.doubt.ordinal, Verdict.REFUSED, reason, now, case.doubt.dials)
+        yield from ask(Settle(case.call, *place, proof=True))
 
     def asked_again(world: World) -> None:
         world.allow(lambda *_: (Reply(AT_ONCE, Fault.RESET),), Trouble.KILLED_BEFORE)
@@ -235,7 +236,7 @@ def test_a_lease_that_others_ignore_is_found(monkeypatch: Patch) -> None:
 def test_a_word_on_an_earlier_dial_that_counts_for_the_latest_is_found(
     monkeypatch: Patch, word: Verdict
 ) -> None:
-    """A sleeper's *maybe* gives the lease of whoever sends again away; a person decides on what is no more so."""
+    """A sleeper's *maybe* gives another's lease away; a person decides on what isn't so any more."""
     settle, find = placing.settle, store.READS[ops.FindDoubt]
 
     def whichever(session: Any, identity: Any, end: Settle) -> bool:

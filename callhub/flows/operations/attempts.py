@@ -80,10 +80,16 @@ class Claim(LedgerOp["Claimed | Denial"]):
 
 @dataclass(frozen=True, slots=True)
 class Ailing:
-    """What an attempt tells of the health of a vendor's account."""
+    """What an attempt tells of the health of a vendor's account.
+
+    Attributes:
+        failed: None where it tells nothing, and leaves it to the next one to find out.
+        until: until when the attempt kept others from probing, in seconds since the epoch.
+    """
 
     account: str = field(repr=False)
-    failed: bool
+    failed: bool | None
+    until: float
 
 
 @dataclass(frozen=True, slots=True)

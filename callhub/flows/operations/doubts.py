@@ -6,13 +6,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from callhub.flows.effects import LedgerOp
-from callhub.flows.operations.attempts import Denial
-from callhub.provider.http import Request
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from callhub.policy.guards import Guards
+    from callhub.provider.http import Request
     from callhub.provider.order import Order
 
 

@@ -128,8 +128,8 @@ class Observe(LedgerOp[None]):
 
 
 @dataclass(frozen=True, slots=True)
-class OpenToSuppressed(LedgerOp["tuple[Call, ...]"]):
-    """Give the calls that aren't over to people who are on the suppression list."""
+class OpenToSuppressed(LedgerOp["tuple[str, ...]"]):
+    """Give the ids of calls that aren't over to people who are on the suppression list."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -295,7 +295,7 @@ def _not_placed(world: World, context: Context) -> Steps[Call | None]:
 
 
 def _asks_decides_and_asks_again(world: World, context: Context) -> Steps[Call | None]:
-    """Place the call; where that is in doubt, say that nothing was placed if that is so, and place it again."""
+    """Place the call; where that is in doubt, say that nothing was placed where that is so, and ask again."""
     try:
         return (yield from place.place(context, _wish(world)))
     except OutcomeUnknown:
