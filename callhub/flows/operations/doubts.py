@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from callhub.flows.effects import LedgerOp
+from callhub.flows.operations.attempts import Denial
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -79,7 +80,7 @@ class Retaken:
 
 
 @dataclass(frozen=True, slots=True)
-class Retake(LedgerOp["Retaken | Denial"]):
+class Retake(LedgerOp[Retaken | Denial]):
     """Take over an attempt in doubt to send it again: counted as a dial, with every guard."""
 
     call_id: str
