@@ -69,7 +69,7 @@ def sync_create() -> Iterator[Figure]:
         memory = callhub.Hub(providers=settings(url), ledger="sqlite://")
         with bare, whole, memory:
             least, baseline, without, in_memory, with_ledger = in_turn(
-                400,
+                1_000,
                 floor(url),
                 naive,
                 lambda: bare.calls.create(**ASKED),
