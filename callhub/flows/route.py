@@ -198,14 +198,18 @@ def guard_error(denial: Denial, provider: str) -> CallhubError:
 
 def _remembered(intent: Intent, candidate: Candidate, error: CallhubError) -> Steps[None]:
     """Have the ledger know why a vendor wasn't asked, where it has the call already."""
-    kind, plan = "held back", None
+    kind, said, plan = "held back", str(error), None
     if candidate.cooling:
-        kind, out = "left alone", LeftOut(candidate.name, COOLING, str(error))
+        kind, out = "left alone", LeftOut(candidate.name, COOLING, said)
         intent.plan = replace(intent.plan, left_out=(*intent.plan.left_out, out))
         plan = _encode(intent.plan).decode()
-    if not intent.past or (error.provider is not None and not candidate.cooling):
-        return  # it isn't written down yet, or the vendor's own word stands with its attempt
-    yield from ask(Remember(intent.call.id, (yield from ask(Now())), kind, str(error), plan))
+    elif error.provider is not None:  # the vendor's own word stands with its attempt
+        if len(intent.plan.considered) == 1 or error.dialed != "no" or not _final(candidate, error):
+            return
+        kind, said = "route ended", f"what {error.provider} minds is the person, so no other vendor is asked"
+    if not intent.past:
+        return  # it isn't written down yet
+    yield from ask(Remember(intent.call.id, (yield from ask(Now())), kind, said, plan))
     record = yield from ask(FindById(intent.call.id))
     error.call = error.call or (record.call if record else None)
 

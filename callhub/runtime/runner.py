@@ -94,7 +94,7 @@ class AsyncRunner:
         """Perform every effect of a flow, and return what the flow returns.
 
         What the ledger has begun is finished before a cancellation is let through: the flow must
-        know what was written. Whatever the flow makes of it, whoever cancels sees the interruption.
+        know what was written. Whatever the flow makes of it, whoever cancels sees the cancellation.
 
         Raises:
             ConfigurationError: the hub is closed.

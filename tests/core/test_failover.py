@@ -286,11 +286,14 @@ def test_the_risk_is_taken_where_the_caller_says_so(side: Side, world: World, ro
 def test_a_refusal_about_the_person_ends_the_route(
     side: Side, world: World, answer: Response, error: type[CallhubError]
 ) -> None:
+    hub = side.hub(route=ROUTE)
     world.erzycall.rig(answer)
     with pytest.raises(error) as caught:
-        side.hub(route=ROUTE).calls.create(**wanted())
+        hub.calls.create(**wanted())
     assert (type(caught.value), caught.value.dialed) == (error, "no")
     assert verdicts(call_of(caught.value)) == [("erzycall", "refused")]
+    why = str(hub.calls.explain(call_of(caught.value).id))
+    assert "route ended: what erzycall minds is the person, so no other vendor is asked" in why
     assert world.aicaller.relay.seen == []
 
 
