@@ -174,7 +174,7 @@ def _prepare(
     common = intake.problems(request, now, context.numbers) + _strangers(request, context)
     candidates, problems = _weighed(context, plan, person)
     if plan.named:
-        common = [*common, *problems[owner or ""]]
+        common = _together(request, common, problems[owner or ""])
     if document is None and not common:
         common = [intake.UNWRITABLE]
     reject(common, owner)
@@ -183,6 +183,13 @@ def _prepare(
     call = _first_state(plan, request, person, call_id, now)
     intent = Intent(context, call, document or "", plan, deadline, standing.namespace)
     return intent, candidates
+
+
+def _together(request: CallRequest, common: list[Problem], own: list[Problem]) -> list[Problem]:
+    """Give all that is wrong; where no script is named, what this vendor needs is more to the point."""
+    if request.script is None and any(one.field == "script" for one in own):
+        common = [one for one in common if one.field != "script"]
+    return [*common, *own]
 
 
 def _strangers(request: CallRequest, context: Context) -> list[Problem]:

@@ -65,8 +65,9 @@ class ScriptMap:
             reject([self._unknown()])
 
     def _unknown(self) -> Problem:
+        names = ", ".join(sorted(self.targets)) or "none"
         return Problem(
-            "script", f"is not configured; configured: {', '.join(sorted(self.targets)) or 'none'}"
+            "script", f"is not configured; configured: {names}; a vendor's own is '<provider>:<vendor id>'"
         )
 
     def vendor_id(self, script: str, provider: str) -> str | None:

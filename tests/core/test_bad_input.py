@@ -93,7 +93,6 @@ WRONG: list[tuple[str, dict[str, Any], str]] = [
     ("an unmapped script", {"script": "onbording"}, "script is not configured; configured: onboarding"),
     ("no script's name", {"script": ""}, "script must be a name from the configuration"),
     ("text to speak, empty", {"first_message": " "}, "first_message must be text"),
-    ("nothing to say", {"script": None}, "script is missing, and so is first_message"),
     ("no time at all", {"timeout": 0}, "timeout must be more than 0"),
     ("a negative time", {"timeout": -1.0}, "timeout must be more than 0"),
     ("no number of seconds", {"timeout": float("nan")}, "timeout must be a number of seconds"),
@@ -130,6 +129,19 @@ def test_what_is_wrong_is_refused_here(
     assert error.provider == (None if ours else vendor.name)
     assert vendor.relay.seen == []
     assert list(hub.calls.history()) == []
+
+
+def test_a_call_with_nothing_to_say_is_refused_in_one_sentence(hub: Any, vendor: Vendor) -> None:
+    said = {"erzycall": "is missing, and so is first_message", "aicaller": "is needed by AICaller"}
+    error = invalid(hub.calls.create, **wish(vendor, script=None, first_message=None))
+    assert error.fields["script"].startswith(said[vendor.name])
+    assert error.fields["script"].count(" is ") <= 1
+    assert vendor.relay.seen == []
+
+
+def test_a_script_that_is_not_found_is_not_missing_too(hub: Any, vendor: Vendor) -> None:
+    error = invalid(hub.calls.create, **wish(vendor, script="onbording"))
+    assert "is needed" not in str(error)
 
 
 def test_every_problem_is_named_at_once(hub: Any, vendor: Vendor) -> None:
@@ -243,7 +255,7 @@ def test_what_no_vendor_is_told_of_a_contact_keeps_no_call_from_being_placed(sid
 @pytest.mark.parametrize("contact", [None, Contact(email="a@example.com"), Contact(name="")])
 def test_aicaller_needs_a_name(hub: Any, aicaller: Vendor, contact: Contact | None) -> None:
     error = invalid(hub.calls.create, **wish(aicaller, contact=contact))
-    assert error.fields == {"contact": "needs a name at AICaller: contact=Contact(name=…)"}
+    assert error.fields == {"contact": "must have the name, which AICaller needs: contact=Contact(name=…)"}
     assert aicaller.relay.seen == []
 
 

@@ -199,7 +199,7 @@ def test_aicaller_is_left_out_without_a_name(side: Side, world: World) -> None:
     hub = side.hub(route=Failover("aicaller", "erzycall"))
     call = hub.calls.create(**wanted(contact=None))
     assert (call.provider, world.aicaller.relay.seen) == ("erzycall", [])
-    assert "needs a name at AICaller" in (hub.calls.explain(call.id).considered[0].reason or "")
+    assert "the name, which AICaller needs" in (hub.calls.explain(call.id).considered[0].reason or "")
 
 
 def test_where_nobody_can_carry_it_every_reason_is_told(side: Side, world: World, rows: Rows) -> None:

@@ -47,6 +47,9 @@ class AICallerSettings(Settings):
     )
 
 
+NAMELESS = "must have the name, which AICaller needs: contact=Contact(name=…)"
+
+
 class AICaller(Provider[AICallerSettings]):
     """AICaller (aicaller.io), over its REST API with an API key."""
 
@@ -84,7 +87,7 @@ class AICaller(Provider[AICallerSettings]):
         if order.script is None:
             problems.append(Problem("script", "is needed by AICaller: name a call template"))
         if order.contact is None or not order.contact.name:
-            problems.append(Problem("contact", "needs a name at AICaller: contact=Contact(name=…)"))
+            problems.append(Problem("contact", NAMELESS))
         if order.from_number is None and self.settings.phone_number_id is None:
             message = "is needed by AICaller, or its setting phone_number_id"
             problems.append(Problem("from_number", message, ConfigurationError))
