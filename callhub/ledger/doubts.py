@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from msgspec.structs import replace
 
 from callhub.flows import operations as ops
-from callhub.ledger import checks, records
+from callhub.ledger import checks, records, restored
 from callhub.ledger import statements as sql
 from callhub.ledger.placing import remember
 
@@ -60,7 +60,7 @@ def unsettled(session: Session, _identity: Identity, wanted: ops.Unsettled) -> t
 def retake(session: Session, identity: Identity, wanted: ops.Retake) -> ops.Retaken | ops.Denial:
     """Take an attempt in doubt over, and give its request as it was stored: a dial like any other."""
     row = _row(session, sql.DOUBT_TO_RETAKE, wanted.call_id, wanted.ordinal)
-    denied = _denied(identity, wanted, row)
+    denied = _denied(session, identity, wanted, row)
     if row is None or denied is not None:
         return denied or ops.Denial(ops.Rule.SETTLED)
     session.lock(row["person"])
@@ -89,7 +89,9 @@ def leave_to_person(session: Session, _identity: Identity, given: ops.LeaveToPer
     remember(session, call, given.at, "needs a person", given.reason)
 
 
-def _denied(identity: Identity, wanted: ops.Retake, row: dict[str, Any] | None) -> ops.Denial | None:
+def _denied(
+    session: Session, identity: Identity, wanted: ops.Retake, row: dict[str, Any] | None
+) -> ops.Denial | None:
     if row is None:
         return ops.Denial(ops.Rule.SETTLED)
     age = max(row["now"] - row["claimed_at"], wanted.at.timestamp() - row["started_at"])
@@ -97,7 +99,8 @@ def _denied(identity: Identity, wanted: ops.Retake, row: dict[str, Any] | None) 
         return ops.Denial(ops.Rule.LEASED, row["lease_until"] - row["now"])
     if row["account"] != identity.digest(wanted.account):
         return ops.Denial(ops.Rule.ACCOUNT)
-    if row["assumed"]:  # its key may stand for a no by now, and the call under the next one
+    gap = identity.restored and restored.untouched(session, wanted.call_id)
+    if row["assumed"] or gap:  # its key may stand for a no by now, and the call under the next one
         return ops.Denial(ops.Rule.RESTORED)
     return None if 0 <= age < wanted.window else ops.Denial(ops.Rule.LATE)  # below 0: a clock was put back
 

@@ -79,7 +79,7 @@ def _insert(session: Session, identity: Identity, claim: ops.Claim, person: str)
 def _continue(session: Session, identity: Identity, claim: ops.Claim) -> None:
     """Go on with an intent, all of whose attempts are a proven no, unless the caller takes the risk."""
     place = {"of": claim.call.id, "at": claim.ordinal}
-    in_the_way = sql.EARLIER_UNDER_WAY if claim.risky else sql.EARLIER_THAT_MAY_HAVE_RUNG
+    in_the_way = sql.EARLIER_UNDER_WAY_OR_ACCEPTED if claim.risky else sql.EARLIER_THAT_MAY_HAVE_RUNG
     if session.first(in_the_way, place) is not None:
         raise checks.Denied(ops.Denial(ops.Rule.TAKEN))
     person = {"to_number": claim.call.to, "person": identity.person(claim.call.to or "")}
@@ -93,7 +93,7 @@ def settle(session: Session, identity: Identity, end: ops.Settle) -> bool:
 
     A *maybe* gives way to proof alone, and nothing but an acceptance is a word on a later dial than its
     own. An acceptance is proof against everything else, a no included that was taken for proven while
-    its owner slept; the state is the latest attempt's.
+    its owner slept. The state is that of the latest attempt which was accepted, else of the latest.
     """
     call = end.call
     accepted = end.verdict is Verdict.ACCEPTED
@@ -110,7 +110,7 @@ def settle(session: Session, identity: Identity, end: ops.Settle) -> bool:
     kept = erasing.as_kept(session, call) if ended[1] is None else call
     if end.said is not None:
         remember(session, call, end.finished_at, *end.said)
-    if session.first(sql.LATER, place) is None:
+    if session.first(sql.OTHER_THAT_SPEAKS_FOR_THE_CALL, place | {"accepted": int(accepted)}) is None:
         session.run(sql.SET_STATE, {"of": call.id} | records.state(kept))
     _draw_conclusions(session, identity, end, kept.to)
     return True
@@ -161,23 +161,33 @@ def release(session: Session, identity: Identity, given: ops.Release) -> bool:
 def observe(session: Session, identity: Identity, seen: ops.Observe) -> None:
     """Merge a vendor's news into the call as it stands by now."""
     stored = records.one(session, sql.BY_ID_TO_CHANGE, {"id": seen.call.id})
-    if stored is None or _of_earlier_attempt(session, stored.call, seen.call):
+    if stored is None:
         return
     now = merged(stored.call, seen.call)
     kept = erasing.scrubbed(now) if erasing.erased(stored) else now
-    session.run(sql.SET_STATE, {"of": now.id} | records.state(kept))
-    if now.outcome is CallOutcome.OPTED_OUT:
+    if CallOutcome.OPTED_OUT in (now.outcome, seen.call.outcome):
         _opted_out(session, identity, now, seen.at, kept.to)
+    if _speaks_of_another(session, stored.call, seen.call):
+        return
+    session.run(sql.SET_STATE, {"of": now.id} | records.state(kept))
     if now.status is CallStatus.CANCELLED and stored.call.status is not CallStatus.CANCELLED:
         session.run(sql.RENEW_KEY, {"of": now.id})
 
 
-def _of_earlier_attempt(session: Session, stored: Call, seen: Call) -> bool:
-    """Tell whether news speak of a vendor's call that a later attempt has taken the place of."""
+def _speaks_of_another(session: Session, stored: Call, seen: Call) -> bool:
+    """Tell whether news speak of a vendor's call that a later attempt has taken the place of.
+
+    Where the vendor has it, that is a later one that was accepted; after a release, any.
+    """
     vendor_id = records.bound_id(seen.provider_call_id or "")
     asked = {"of": stored.id, "provider": seen.provider, "vendor_id": vendor_id}
     bound = session.first(sql.BOUND_TO, asked)
-    return bound is not None and bound[0] < len(stored.attempts)
+    if bound is None:
+        return False
+    own, later = stored.attempts[bound[0] - 1], stored.attempts[bound[0] :]
+    if own.verdict != Verdict.ACCEPTED:
+        return bool(later)
+    return any(one.verdict == Verdict.ACCEPTED for one in later)
 
 
 def remember(session: Session, call: Call, at: datetime, kind: str, detail: str) -> None:

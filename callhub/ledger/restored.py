@@ -8,8 +8,9 @@ have been placed. Which of its states are dangerous?
 - **No such key**: it may have been made and dialled in the gap.
 - **Accepted, then failed** by a vendor that the route trusts so far: the next vendor may have been
   dialled in the gap.
-- **In doubt**: in the gap it may have been settled as a no and dialled again. What settles it here as
-  a no leads to the first state, and that one isn't trusted.
+- **In doubt**: in the gap it may have been settled as a no and dialled again, at another vendor, too. So
+  it isn't sent again, only looked up; what settles it here as a no leads to the first state, and that
+  one isn't trusted.
 
 What is accepted, over or cancelled is never dialled again anyway. So the first claim under a key after
 the restoration is turned down, and what it would have sent is written down as an attempt of the gap:

@@ -90,14 +90,29 @@ EARLIER_THAT_MAY_HAVE_RUNG = Statement(
     .where(attempts.c.intent == bindparam("of"), attempts.c.ordinal < bindparam("at"), MAY_HAVE_RUNG)
     .limit(1)
 )
-EARLIER_UNDER_WAY = Statement(
+EARLIER_UNDER_WAY_OR_ACCEPTED = Statement(
     select(attempts.c.ordinal)
-    .where(attempts.c.intent == bindparam("of"), attempts.c.ordinal < bindparam("at"), LEASED)
+    .where(
+        attempts.c.intent == bindparam("of"),
+        attempts.c.ordinal < bindparam("at"),
+        or_(LEASED, attempts.c.verdict == "accepted"),
+    )
     .limit(1)
 )
-LATER = Statement(
+OTHER_THAT_SPEAKS_FOR_THE_CALL = Statement(  # an accepted one, a later one that may have rung
     select(attempts.c.ordinal)
-    .where(attempts.c.intent == bindparam("of"), attempts.c.ordinal > bindparam("at"), MAY_HAVE_RUNG)
+    .where(
+        attempts.c.intent == bindparam("of"),
+        or_(
+            and_(attempts.c.ordinal > bindparam("at"), attempts.c.verdict == "accepted"),
+            and_(attempts.c.ordinal > bindparam("at"), MAY_HAVE_RUNG, bindparam("accepted") == 0),
+            and_(
+                attempts.c.ordinal < bindparam("at"),
+                attempts.c.verdict == "accepted",
+                bindparam("accepted") == 0,
+            ),
+        ),
+    )
     .limit(1)
 )
 END_ATTEMPT = Statement(

@@ -18,8 +18,9 @@ from tests.core.kit import NUMBER, SCRIPTS, call_of, wish
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from callhub.model.call import Call
     from callhub.provider.sandbox import Hit
-    from tests.core.kit import Side, Vendor, World
+    from tests.core.kit import Rows, Side, Vendor, World
 
 ROUTE = Failover("aicaller", "erzycall")
 OTHER = "+14155550124"
@@ -212,3 +213,80 @@ def test_caps_and_gaps_count_when_a_phone_rings(side: Side, world: World) -> Non
 def test_a_contact_that_could_not_be_read_back_is_refused(side: Side, world: World, contact: Contact) -> None:
     with pytest.raises(InvalidRequest, match="contact must hold text"):
         side.hub().calls.create(**wish(world.aicaller, contact=contact))
+
+
+# The risk that a caller accepts
+
+
+RISKY = Failover("aicaller", "erzycall", attempts=2)
+
+
+def risky(**changes: Any) -> dict[str, Any]:
+    return routed(route=RISKY, on_unknown="accept_risk", **changes)
+
+
+def alone(**changes: Any) -> dict[str, Any]:
+    return wish("aicaller", idempotency_key="k", on_unknown="accept_risk", **changes)
+
+
+def test_no_risk_is_taken_beside_an_attempt_that_is_known_to_be_accepted_by_now(
+    side: Side, world: World, rows: Rows
+) -> None:
+    asked: list[Any] = []
+
+    def found_meanwhile(call: Call) -> bool:
+        asked.append(call)
+        if len(asked) == 2:  # before the second vendor
+            with Hub(
+                providers=world.settings, scripts=SCRIPTS, ledger=rows.url, clock=world.clock, settling=0
+            ) as other:
+                assert other.recover().placed
+        return True
+
+    hub = side.hub(ledger=rows.url, settling=3600, guards=Guards(consent=found_meanwhile))
+    world.aicaller.fail("drop_after")
+    call = hub.calls.create(**risky())
+    assert (call.replayed, [each.verdict for each in call.attempts]) == (True, ["accepted"])
+    assert (world.aicaller.live() + world.erzycall.rung)[NUMBER] == 1
+
+
+def test_of_two_in_doubt_the_one_that_is_found_is_the_call(side: Side, world: World, rows: Rows) -> None:
+    hub = side.hub(ledger=rows.url, settling=100)
+    world.aicaller.fail("drop_after")
+    world.erzycall.relay.rigged = lambda hit: Answer(Response(503)) if hit.method == "POST" else None
+    with pytest.raises(CallhubError) as caught:
+        hub.calls.create(**risky())
+    world.clock.advance(7200)
+    hub.recover()
+    call = hub.calls.get(call_of(caught.value).id)
+    assert [each.verdict for each in call.attempts] == ["accepted", "refused"]
+    assert (call.provider, call.status, bool(call.provider_call_id)) == ("aicaller", "ended", True)
+
+
+def found_behind_a_refusal(side: Side, world: World, rows: Rows, number: str) -> Any:
+    """Place a call whose first attempt is found after its second was refused."""
+    world.aicaller.fail("drop_after", "refuse")
+    with pytest.raises(CallhubError) as caught:
+        side.hub(ledger=rows.url, settling=3600).calls.create(**alone(to=number))
+    hub, call = side.hub(ledger=rows.url), call_of(caught.value)
+    assert [each.verdict for each in call.attempts] == ["maybe", "refused"]
+    assert hub.calls.reconcile(call.id).provider_call_id
+    world.clock.advance(86_400)
+    return hub, call.id
+
+
+def test_news_of_a_call_whose_later_attempt_was_refused_are_written_down(
+    side: Side, world: World, rows: Rows
+) -> None:
+    hub, call_id = found_behind_a_refusal(side, world, rows, NUMBER)
+    assert hub.calls.get(call_id).terminal
+    assert hub.calls.get(call_id, refresh=False).terminal
+
+
+def test_an_opt_out_in_a_call_whose_later_attempt_was_refused_is_heeded(
+    side: Side, world: World, rows: Rows
+) -> None:
+    hub, call_id = found_behind_a_refusal(side, world, rows, "+14155550105")
+    assert hub.calls.get(call_id).outcome == "opted_out"
+    with pytest.raises(Suppressed):
+        hub.calls.create(**wish("erzycall", to="+14155550105"))

@@ -6,13 +6,13 @@ import shutil
 import sqlite3
 import stat
 import threading
-from contextlib import closing
+from contextlib import closing, suppress
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 import callhub
-from callhub import Hub
+from callhub import Failover, Hub
 from callhub.hub import mark_restored, restore_ledger
 from callhub.ledger.schema import VERSION
 from callhub.provider.http import Response
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    from callhub.provider.sandbox import Hit
     from tests.core.kit import Instant, Vendor, World
 
 LATER = 3 * 3600.0
@@ -84,7 +85,7 @@ def restored(hub: Hub, copy: Path, clock: Instant, **options: Any) -> Any:
     return done
 
 
-def create(hub: Hub, vendor: Vendor, key: str = "order-1", **changes: Any) -> callhub.Call:
+def create(hub: Hub, vendor: Vendor | str, key: str = "order-1", **changes: Any) -> callhub.Call:
     return hub.calls.create(**wish(vendor, idempotency_key=key, timeout=5, **changes))
 
 
@@ -529,3 +530,51 @@ def _failed(call_id: str, number: str) -> bytes:
         f'{{"success":true,"data":{{"id":"{call_id}","status":"error","to":"{number}",'
         '"createdAt":"2026-03-02T09:00:00.000Z"}}'
     ).encode()
+
+
+# What was in doubt in the backup, and went to another vendor since
+
+ROUTE = Failover("erzycall", "aicaller")
+UNAUTHORIZED = Response(401, body=b'{"error":{"code":"UNAUTHORIZED"}}')
+
+
+def routed(hub: Hub) -> callhub.Call:
+    return create(hub, "erzycall", provider=None, route=ROUTE)
+
+
+@pytest.mark.parametrize("ask", [lambda hub: hub.recover(), routed], ids=["recover", "create"])
+def test_what_was_under_way_in_the_backup_is_not_sent_again(
+    world: World, hub_of: Callable[..., Hub], copy: Path, clock: Instant, ask: Callable[[Hub], object]
+) -> None:
+    def back_up(hit: Hit) -> None:
+        if hit.method == "POST" and not copy.exists():
+            second.ledger.backup(copy)
+
+    hub, second = (hub_of(world.erzycall, world.aicaller) for _ in range(2))
+    world.erzycall.rig(UNAUTHORIZED, times=1)
+    world.erzycall.relay.watch = back_up
+    assert [each.verdict for each in routed(hub).attempts] == ["refused", "accepted"]
+    for each in (hub, second):
+        each.close()
+    clock.advance(120)
+    restore_ledger(copy, by="Ada", clock=clock)
+    with suppress(callhub.OutcomeUnknown):
+        ask(hub_of(world.erzycall, world.aicaller))
+    assert (world.erzycall.live() + world.aicaller.rung)[NUMBER] == 1
+
+
+def test_what_was_in_doubt_in_the_backup_and_settled_since_is_not_sent_again(
+    world: World, hub_of: Callable[..., Hub], copy: Path, clock: Instant
+) -> None:
+    hub = hub_of(world.erzycall, world.aicaller)
+    call = world.erzycall.in_doubt(hub, "drop_before", idempotency_key="order-1", provider=None, route=ROUTE)
+    hub.ledger.backup(copy)
+    clock.advance(10)
+    hub.calls.resolve(call.id, placed=None, by="Ada")
+    world.erzycall.rig(UNAUTHORIZED, times=1)
+    assert routed(hub).provider == "aicaller"
+    hub.close()
+    clock.advance(120)
+    restore_ledger(copy, by="Ada", clock=clock)
+    assert hub_of(world.erzycall, world.aicaller).recover().placed == []
+    assert (world.erzycall.live() + world.aicaller.rung)[NUMBER] == 1
