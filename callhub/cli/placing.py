@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from callhub.cli import watching
@@ -9,7 +11,7 @@ from callhub.cli.failures import Interrupted, readable
 from callhub.errors import CallhubError, InvalidRequest, OutcomeUnknown, WaitTimeout
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from callhub.errors import Dialed
     from callhub.hub import Hub
@@ -48,6 +50,24 @@ def watch(hub: Hub, call: Call, timeout: float, *, quiet: bool) -> Call:
         raise
     except Exception as error:
         message = f"the call was placed, but watching it failed: {readable(error)}"
+        raise OutcomeUnknown(message, provider=call.provider, call=call) from error
+
+
+@contextmanager
+def told(call: Call) -> Iterator[None]:
+    """Have a call that was placed told all the same where the output can't be written.
+
+    Raises:
+        OutcomeUnknown: it can't; `call` is the one.
+    """
+    try:
+        yield
+        sys.stdout.flush()
+    except BrokenPipeError:  # whoever reads has seen enough
+        raise
+    except OSError as error:
+        again = f"the same command with --key {call.idempotency_key} won't ring twice"
+        message = f"the call was placed, but the output can't be written ({error.strerror}); {again}"
         raise OutcomeUnknown(message, provider=call.provider, call=call) from error
 
 

@@ -46,7 +46,7 @@ def _verdict(record: Record) -> str:
         return "It is being placed right now."
     if call.needs_person:
         return "Nobody but a person can tell whether it was placed: look at the vendor, then resolve it."
-    if record.doubtful:
+    if record.unsettled:
         return "It is in doubt: it may have rung, so it isn't dialled again before that is settled."
     if record.free:
         return "Nothing rang: every attempt is a proven no, so the same key may dial again."

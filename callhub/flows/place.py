@@ -120,13 +120,13 @@ def _again(context: Context, request: CallRequest, record: Record, deadline: flo
     """
     if _trusted_failure(record):
         record = yield from _released(record, request, deadline)
-    if record.doubtful:
+    if record.unsettled:
         why = ""
         if not record.leased:
             record, why = yield from reconcile.settle(context, record, deadline)
-        if record.doubtful and (record.leased or request.on_unknown != "accept_risk"):
+        if record.unsettled and (record.leased or request.on_unknown != "accept_risk"):
             raise reconcile.doubt_error(record, why)
-    if record.free or record.doubtful:
+    if record.free or record.unsettled:
         return record
     return dataclasses.replace(record, call=replace(record.call, replayed=True))
 

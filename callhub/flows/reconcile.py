@@ -93,11 +93,11 @@ def reconcile(context: Context, call_id: str, timeout: float) -> Steps[Call]:
         NotFound: the ledger has no such call.
     """
     record = yield from needed(call_id)
-    if not record.doubtful:
+    if not record.unsettled:
         return (yield from get(context, call_id))
     deadline = (yield from ask(Ticks())) + timeout
     record, why = yield from settle(context, record, deadline)
-    if record.doubtful:
+    if record.unsettled:
         raise doubt_error(record, why)
     return record.call
 

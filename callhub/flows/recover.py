@@ -68,9 +68,9 @@ def _recover_one(context: Context, call_id: str, report: Recovery) -> Steps[None
         raise
     except CallhubError as error:
         why = str(error)
-    if why and record.doubtful:
+    if why and record.unsettled:
         report.problems[call_id] = why
-    if not record.doubtful:
+    if not record.unsettled:
         (report.not_placed if record.free else report.placed).append(record.call)
         return
     (report.needs_person if record.call.needs_person else report.in_doubt).append(record.call)

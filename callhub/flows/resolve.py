@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 from callhub.errors import Conflict, InvalidRequest, InvalidState, Unreachable
 from callhub.flows.context import split_id
 from callhub.flows.effects import Now, Steps, ask
-from callhub.flows.operations import FindByVendor, Settle
+from callhub.flows.operations import FindByVendor, OpenCalls, Settle
 from callhub.flows.reading import about, needed, read
 from callhub.flows.settling import settled
 from callhub.model.call import Call
 from callhub.model.lifecycle import CallStatus
-from callhub.policy import lookup
+from callhub.policy import lookup, numbers
 from callhub.policy.verdict import Verdict
 
 if TYPE_CHECKING:
@@ -72,6 +72,14 @@ def _theirs(context: Context, record: Record, ordinal: int, placed: str) -> Step
     except Unreachable:
         own = f"{provider}:{vendor_id}"
         return Call(id=own, provider=provider, provider_call_id=vendor_id, status=CallStatus.QUEUED)
-    if record.call.to is not None and not lookup.may_be_to(record.call.to, news):
+    if not (yield from _to_the_same(record.call, news)):
         raise Conflict("the vendor's call of that id is to another number", provider=provider)
     return news
+
+
+def _to_the_same(call: Call, news: Call) -> Steps[bool]:
+    """Tell whether the vendor's call may be to the same person; of one who was forgotten, a hash is left."""
+    if call.to is not None:
+        return lookup.may_be_to(call.to, news)
+    shown = numbers.readable(news.to)
+    return shown is None or any(one.id == call.id for one in (yield from ask(OpenCalls(shown))))

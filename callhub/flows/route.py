@@ -13,7 +13,6 @@ from msgspec.structs import replace
 from callhub.errors import (
     CallhubError,
     Conflict,
-    LedgerError,
     NoProviderAvailable,
     OutcomeUnknown,
     RateLimited,
@@ -80,9 +79,10 @@ def through(intent: Intent, candidates: list[Candidate], on_unknown: str) -> Ste
     """
     try:
         return (yield from _one_by_one(intent, candidates, on_unknown))
-    except LedgerError as error:
-        if intent.dialed == "maybe":
+    except CallhubError as error:
+        if intent.dialed == "maybe" and error.dialed == "no":
             error.dialed = "maybe"
+            error.args = (f"{error}; an earlier attempt of this call may have rung",)
         raise
 
 
@@ -141,7 +141,7 @@ def _attempted(intent: Intent, candidate: Candidate) -> Steps[Call | CallhubErro
     found = yield from standing(intent.call.idempotency_key or "", intent.document, intent.deadline)
     record = found.record
     if record is not None and not record.free:
-        if record.doubtful:
+        if record.unsettled:
             raise reconcile.doubt_error(record)
         return replace(record.call, replayed=True)
     intent.follow(record)
@@ -159,7 +159,7 @@ def _unless_over(
     record = yield from needed(intent.call.id)
     record, why = yield from reconcile.settle(intent.context, record, intent.deadline)
     intent.past, intent.generation = record.call.attempts, record.generation
-    if not record.doubtful:
+    if not record.unsettled:
         return None if record.free else record.call
     if on_unknown != "accept_risk":
         raise _in_doubt(error, record, why)

@@ -346,3 +346,17 @@ def test_a_bug_is_one_line_and_a_traceback_only_on_request(
     ran = cli("call", "+14155552027", *SCRIPT)
     assert (ran.code, "Traceback" in ran.err) == (failures.Exit.PROBLEM, True)
     assert erzycall.alive
+
+
+def test_a_call_whose_output_can_not_be_written_is_told_all_the_same(
+    cli: Cli, erzycall: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("callhub.cli.out.View.one", full)
+    ran = cli("call", "+14155552044", *SCRIPT, "--key", "k44")
+    assert ran.code == 6
+    assert "the call was placed, but the output can't be written (No space left on device)" in ran.err
+    assert "--key k44 won't ring twice" in ran.err
+    assert erzycall.alive

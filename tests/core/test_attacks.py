@@ -290,3 +290,34 @@ def test_an_opt_out_in_a_call_whose_later_attempt_was_refused_is_heeded(
     assert hub.calls.get(call_id).outcome == "opted_out"
     with pytest.raises(Suppressed):
         hub.calls.create(**wish("erzycall", to="+14155550105"))
+
+
+def test_the_risk_is_taken_once_and_then_the_call_is_placed(side: Side, world: World) -> None:
+    hub = side.hub(settling=3600)
+    world.aicaller.fail("error_before")
+    call = hub.calls.create(**alone())
+    assert [each.verdict for each in call.attempts] == ["maybe", "accepted"]
+    for _ in range(3):
+        world.clock.advance(3600)
+        again = hub.calls.create(**alone())
+        assert (again.replayed, again.provider_call_id) == (True, call.provider_call_id)
+    assert hub.calls.create(**alone() | {"on_unknown": "raise"}).replayed
+    assert "aicaller has it" in hub.calls.explain(call.id).verdict
+    assert world.aicaller.live()[NUMBER] == 1
+
+
+def test_a_no_behind_a_maybe_is_told_as_one(side: Side, world: World) -> None:
+    world.aicaller.fail("error_before")
+    world.erzycall.rig(Response(403, {}, to_json({"error": {"code": "CONTACT_OPTED_OUT", "message": "No"}})))
+    with pytest.raises(CallhubError, match="an earlier attempt of this call may have rung") as caught:
+        side.hub(settling=3600).calls.create(**risky())
+    assert caught.value.dialed == "maybe"
+
+
+def test_a_guard_that_stops_a_risk_says_that_an_attempt_may_have_rung(side: Side, world: World) -> None:
+    hub = side.hub(settling=3600)
+    world.aicaller.in_doubt(hub, "drop_after", idempotency_key="k")
+    hub.suppression.add(NUMBER)
+    with pytest.raises(Suppressed) as caught:
+        hub.calls.create(**alone())
+    assert caught.value.dialed == "maybe"

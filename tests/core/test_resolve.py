@@ -204,3 +204,15 @@ def test_a_word_on_an_earlier_attempt_changes_nothing_of_the_latest(side: Side, 
     settled = hub.calls.resolve(call.id, placed=first)
     assert [attempt.verdict for attempt in settled.attempts] == ["accepted", "accepted"]
     assert settled.provider_call_id == call.provider_call_id
+
+
+def test_a_word_on_somebody_who_was_forgotten_is_about_nobody_else(side: Side, aicaller: Vendor) -> None:
+    hub = side.hub(settling=3600)
+    call = aicaller.in_doubt(hub, "drop_after")
+    aicaller.live(120)
+    (dial,) = aicaller.sandbox.dials
+    other = side.hub().calls.create(**wish(aicaller, to="+14155550177"))  # of another ledger
+    hub.ledger.forget(NUMBER)
+    with pytest.raises(Conflict, match="is to another number"):
+        hub.calls.resolve(call.id, placed=other.provider_call_id)
+    assert hub.calls.resolve(call.id, placed=dial.call_id).provider_call_id == dial.call_id

@@ -110,9 +110,10 @@ def call(
         placed = placing.place(hub, options)
         if wait and not placed.terminal:
             placed = placing.watch(hub, placed, wait_timeout, quiet=as_json)
-        CALLS.one(placed, as_json=as_json)
-        if not as_json and not placed.terminal:
-            out.note(placing.hint(hub, placed))
+        with placing.told(placed):
+            CALLS.one(placed, as_json=as_json)
+            if not as_json and not placed.terminal:
+                out.note(placing.hint(hub, placed))
 
 
 def _contact(contact_id: str | None, name: str | None, email: str | None) -> "callhub.Contact | str | None":

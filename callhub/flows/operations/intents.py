@@ -46,6 +46,12 @@ class Record:
         unknown = (None, Verdict.MAYBE)
         return tuple(at for at, one in enumerate(self.call.attempts, start=1) if one.verdict in unknown)
 
+    @property
+    def unsettled(self) -> bool:
+        """Tell whether nobody knows if the call was placed; one that was accepted is the call."""
+        accepted = any(attempt.verdict == Verdict.ACCEPTED for attempt in self.call.attempts)
+        return bool(self.doubtful) and not accepted
+
 
 @dataclass(frozen=True, slots=True)
 class Standing:
