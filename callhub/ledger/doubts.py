@@ -82,7 +82,7 @@ def retake(session: Session, identity: Identity, wanted: ops.Retake) -> ops.Reta
 def leave_to_person(session: Session, _identity: Identity, given: ops.LeaveToPerson) -> None:
     """Mark a call as one that only a person can settle, unless somebody may still be placing it."""
     record = records.one(session, sql.BY_ID_TO_CHANGE, {"id": given.call_id})
-    if record is None or not record.doubtful or record.leased or record.call.needs_person:
+    if record is None or not record.unsettled or record.leased or record.call.needs_person:
         return
     call = replace(record.call, needs_person=True)
     session.run(sql.SET_STATE, {"of": call.id} | records.state(call))

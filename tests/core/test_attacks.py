@@ -321,3 +321,18 @@ def test_a_guard_that_stops_a_risk_says_that_an_attempt_may_have_rung(side: Side
     with pytest.raises(Suppressed) as caught:
         hub.calls.create(**alone())
     assert caught.value.dialed == "maybe"
+
+
+def test_what_stays_in_doubt_beside_the_call_needs_nobody(side: Side, world: World, rows: Rows) -> None:
+    hub, erzycall = side.hub(ledger=rows.url, settling=100), world.erzycall
+    erzycall.fail("drop_after")
+    erzycall.relay.rigged = lambda hit: unwell_from_the_second_on(erzycall, hit)
+    world.aicaller.fail("drop_before")
+    route = Failover("erzycall", "aicaller", attempts=2)
+    with pytest.raises(CallhubError) as caught:
+        hub.calls.create(**routed(route=route, on_unknown="accept_risk"))
+    world.clock.advance(7200)
+    hub.recover()
+    call = hub.calls.get(call_of(caught.value).id)
+    assert [each.verdict for each in call.attempts] == ["accepted", "maybe"]
+    assert (call.needs_person, call.provider) == (False, "erzycall")
