@@ -66,8 +66,8 @@ def told(call: Call) -> Iterator[None]:
     except BrokenPipeError:  # whoever reads has seen enough
         raise
     except OSError as error:
-        again = f"the same command with --key {call.idempotency_key} won't ring twice"
-        message = f"the call was placed, but the output can't be written ({error.strerror}); {again}"
+        message = f"the call was placed, but the output can't be written ({error.strerror})"
+        message += _again(call.idempotency_key)
         raise OutcomeUnknown(message, provider=call.provider, call=call) from error
 
 
@@ -109,9 +109,12 @@ def _error(
     dialed: Dialed = "no",
     call: Call | None = None,
 ) -> CallhubError:
-    again = f"; the same command with --key {options['idempotency_key']} won't ring twice"
-    text = said + (again if call or dialed == "maybe" else "")
+    text = said + (_again(options["idempotency_key"]) if call or dialed == "maybe" else "")
     if isinstance(broken, KeyboardInterrupt):
         return Interrupted(f"interrupted {text}", broken, dialed=dialed, call=call)
     kind = OutcomeUnknown if dialed == "maybe" else CallhubError
     return kind(f"unexpected {type(broken).__name__} {text}", dialed=dialed, call=call)
+
+
+def _again(key: str | None) -> str:
+    return f"; the same command with --key {key} won't ring twice"

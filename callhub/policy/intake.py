@@ -53,14 +53,17 @@ def document(request: CallRequest) -> str | None:
 
 def said_of(contact: Contact) -> Contact:
     """Give what a call says of its contact."""
-    return Contact(**{name: getattr(contact, name) for name in SAID_OF_CONTACT})
+    return Contact(**_fields(contact))
 
 
 def _said(value: Any) -> Any:
     if isinstance(value, Contact):
-        fields = {name: getattr(value, name) for name in SAID_OF_CONTACT}
-        return {name: said for name, said in fields.items() if said not in (None, (), {})}
+        return {name: said for name, said in _fields(value).items() if said not in (None, (), {})}
     return value.astimezone(UTC) if _aware(value) else value
+
+
+def _fields(contact: Contact) -> dict[str, Any]:
+    return {name: getattr(contact, name) for name in SAID_OF_CONTACT}
 
 
 def key_problem(key: object) -> Problem | None:
